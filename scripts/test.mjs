@@ -1,0 +1,17 @@
+// Runs the compiled tests with node:test. Arguments pick the test files whose path contains one of them:
+// `node scripts/test.mjs policies retry`.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+
+const wanted = process.argv.slice(2);
+const files = readdirSync('build/test', { recursive: true })
+  .filter((name) => name.endsWith('.test.js'))
+  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .map((name) => `build/test/${name}`)
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file matches: ${wanted.join(' ')}`);
+  process.exit(1);
+}
+const { status } = spawnSync(process.execPath, ['--test', '--expose-gc', ...files], { stdio: 'inherit' });
+process.exit(status ?? 1);

@@ -1,0 +1,90 @@
+import type { Clock } from './clock.js';
+import type { Random } from './random.js';
+
+/**
+ * The contract of everything that knows where services are.
+ *
+ * A source is watched: it pushes what it learns into a sink, for as long as it is not stopped. It never
+ * waits for a request and no request waits for it, but the first ones of a service that has no list yet.
+ * Sources that can only be asked stand behind a poller (`pollingDiscovery`), which owns refreshing.
+ */
+
+/** One instance as a source names it: a URL, or more. */
+export type InstanceInput =
+  | string
+  | {
+      /** `http://10.0.0.1:8080`, or with a path that stands before each request's path. */
+      readonly url: string;
+      /** Tells instances apart. Default: the URL. */
+      readonly id?: string | undefined;
+      /** Its share of the requests relative to the others'. Above 0, at most 1,000,000. Default 1. */
+      readonly weight?: number | undefined;
+      /** The lowest priority that has an endpoint to offer is used. A whole number, 0 to 65,535. Default 0. */
+      readonly priority?: number | undefined;
+      readonly zone?: string | undefined;
+      readonly metadata?: Readonly<Record<string, string>> | undefined;
+    };
+
+/** How a snapshot came about. */
+export interface SnapshotInfo {
+  /**
+   * True for a list that the registry pushed as the outcome of a change. A list that was asked for (a poll, a
+   * reconnect) is only inferred to be what the registry means: were it empty or much shorter, it is held back
+   * for a while, since registries come back empty from restarts.
+   */
+  readonly live?: boolean;
+}
+
+/** Takes what a source learns about one service. All methods may be called at any time, also at once. */
+export interface DiscoverySink {
+  /** The whole list. Entries to which nothing can be sent are left out and reported. */
+  snapshot(instances: readonly InstanceInput[], info?: SnapshotInfo): void;
+  /** A change that was seen as it happened: applied at once. `remove` takes ids. */
+  patch(change: { readonly upsert?: readonly InstanceInput[]; readonly remove?: readonly string[] }): void;
+  /** The source could not be asked, or (an `UnknownServiceError`) does not know the service. */
+  failed(error: unknown): void;
+}
+
+/** Ends a watch. */
+export type Stop = () => void;
+
+/** What a source may use of the mesh that watches through it. */
+export interface DiscoveryHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Reports an entry that had to be left out. */
+  skipped(service: string, entry: string, reason: string): void;
+}
+
+/** What a service instance says about itself when it announces. */
+export interface Announcement {
+  readonly service: string;
+  /** Where others reach it. */
+  readonly url: string;
+  /** Default: the URL. */
+  readonly id?: string | undefined;
+  readonly weight?: number | undefined;
+  readonly zone?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+/** An announced instance. */
+export interface Lease {
+  readonly id: string;
+  /** Takes the instance out of the registry; resolves once it is out. */
+  close(): Promise<void>;
+}
+
+/** A source of endpoint lists, and a registry too where it can `announce`. */
+export interface Discovery {
+  /** Names the source in errors and events. */
+  readonly name: string;
+  /** Watches a service until stopped. May call the sink before it returns. */
+  watch(service: string, sink: DiscoverySink, host: DiscoveryHost): Stop;
+  /** Whether the source's own configuration names the service: such names are services by declaration. */
+  declares?(service: string): boolean;
+  /** Announces an instance until the lease is closed. */
+  announce?(announcement: Announcement, host: DiscoveryHost): Promise<Lease>;
+  /** Lets go of what all watches share. */
+  close?(): Promise<void> | void;
+}

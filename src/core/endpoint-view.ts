@@ -1,0 +1,236 @@
+import type { Endpoint } from './endpoint.js';
+import type { ShutReason, Shutter } from './gate.js';
+
+/**
+ * The endpoints of a service as a balancer sees them: the pickable ones, dense, so that a pick costs the same
+ * however many there are and however many of them are shut.
+ *
+ * What a pick reads of an endpoint lies side by side in `cells`, four numbers to a slot: an array of objects
+ * would cost a cache miss for every endpoint looked at.
+ */
+
+/** Numbers to a slot in `cells`. */
+export const CELLS = 4;
+/** Attempts in flight. */
+export const IN_FLIGHT = 0;
+/** Two numbers that belong to the load measure of the service's balancer; 0 for an endpoint never measured. */
+export const LOAD = 1;
+export const LOAD_STAMP = 2;
+/** The endpoint's weight, above 0. */
+export const WEIGHT = 3;
+
+/** Who is told when an endpoint becomes unfit and fit again. */
+export interface ViewObserver {
+  ejected(endpoint: Endpoint, untilMs: number | undefined): void;
+  recovered(endpoint: Endpoint): void;
+}
+
+interface PriorityGroup {
+  readonly priority: number;
+  slots: Int32Array;
+  count: number;
+  members: number;
+}
+
+export class EndpointView {
+  cells = new Float64Array(CELLS * 4);
+  /** The endpoint in each slot. */
+  readonly bySlot: (Endpoint | undefined)[] = [];
+  /** The slots of the endpoints that can be picked now, in its first `count` places. */
+  slots: Int32Array;
+  count = 0;
+  /** All endpoints, pickable or not. */
+  size = 0;
+  /** Endpoints that are shut for no other reason than that they are busy. */
+  busy = 0;
+  /** Whether all weights are the same. */
+  uniform = true;
+  maxWeight = 1;
+  /** Attempts begun and not yet over, on all endpoints, removed ones included. */
+  inFlight = 0;
+  /** Retries stay away from the whole service until then: what a Retry-After of a 429 binds. */
+  retryAfterMs = 0;
+  private readonly groups: PriorityGroup[] = [];
+  private readonly freeSlots: number[] = [];
+  private readonly weights = new Map<number, number>();
+  private readonly openListeners = new Set<() => void>();
+
+  constructor(private readonly observer: ViewObserver) {
+    this.slots = NONE;
+  }
+
+  /** Takes an endpoint in; it can be picked at once unless one of its gates is shut. */
+  add(endpoint: Endpoint): void {
+    const slot = this.freeSlots.pop() ?? this.bySlot.length;
+    if ((slot + 1) * CELLS > this.cells.length) {
+      const larger = new Float64Array(this.cells.length * 2);
+      larger.set(this.cells);
+      this.cells = larger;
+    }
+    endpoint.slot = slot;
+    this.bySlot[slot] = endpoint;
+    this.size++;
+    const cell = slot * CELLS;
+    this.cells[cell + IN_FLIGHT] = endpoint.inFlight;
+    this.cells[cell + LOAD] = 0;
+    this.cells[cell + LOAD_STAMP] = 0;
+    this.setWeight(endpoint, endpoint.instance.weight, 0);
+    const group = this.groupOf(endpoint.instance.priority);
+    group.members++;
+    if (endpoint.shutGates === 0) this.enter(endpoint, group);
+    else if (endpoint.shutGates === endpoint.busyGates) this.busy++;
+  }
+
+  /** Lets an endpoint go: it is not picked any more. */
+  remove(endpoint: Endpoint): void {
+    if (endpoint.slot < 0) return;
+    const group = this.groupOf(endpoint.instance.priority);
+    if (endpoint.position >= 0) this.leave(endpoint, group);
+    else if (endpoint.shutGates === endpoint.busyGates) this.busy--;
+    if (--group.members === 0) this.groups.splice(this.groups.indexOf(group), 1);
+    this.countWeight(endpoint.instance.weight, -1);
+    this.bySlot[endpoint.slot] = undefined;
+    this.freeSlots.push(endpoint.slot);
+    endpoint.slot = -1;
+    this.size--;
+    this.choose();
+  }
+
+  /** The registry changed an endpoint's weight or priority. Call before `endpoint.instance` is replaced. */
+  change(endpoint: Endpoint, weight: number, priority: number): void {
+    const { instance } = endpoint;
+    if (weight !== instance.weight) this.setWeight(endpoint, weight, instance.weight);
+    if (priority === instance.priority) return;
+    const from = this.groupOf(instance.priority);
+    const to = this.groupOf(priority);
+    const pickable = endpoint.position >= 0;
+    if (pickable) this.leave(endpoint, from);
+    if (--from.members === 0) this.groups.splice(this.groups.indexOf(from), 1);
+    to.members++;
+    if (pickable) this.enter(endpoint, to);
+    this.choose();
+  }
+
+  /** An attempt on the endpoint begins (+1) or is over (-1). */
+  track(endpoint: Endpoint, change: 1 | -1): void {
+    endpoint.inFlight += change;
+    this.inFlight += change;
+    if (endpoint.slot >= 0) this.cells[endpoint.slot * CELLS + IN_FLIGHT] = endpoint.inFlight;
+  }
+
+  /** Every endpoint, pickable or not. */
+  *[Symbol.iterator](): Generator<Endpoint> {
+    for (const endpoint of this.bySlot) if (endpoint !== undefined) yield endpoint;
+  }
+
+  /** Calls `listener` whenever an endpoint opens or is added; returns how to stop that. */
+  onOpen(listener: () => void): () => void {
+    this.openListeners.add(listener);
+    return () => this.openListeners.delete(listener);
+  }
+
+  /** When the first of the unfit endpoints is expected back, by the mesh's clock; undefined if nobody knows. */
+  reopensAtMs(): number | undefined {
+    let earliest: number | undefined;
+    for (const endpoint of this) {
+      if (endpoint.shutGates === 0 || endpoint.shutUntilMs === 0) continue;
+      if (earliest === undefined || endpoint.shutUntilMs < earliest) earliest = endpoint.shutUntilMs;
+    }
+    return earliest;
+  }
+
+  /** Makes the shutter of one more gate on `endpoint`. */
+  shutterFor(endpoint: Endpoint): Shutter {
+    let state: ShutReason | undefined;
+    return {
+      shut: (reason, untilMs) => {
+        if (state === reason) return;
+        this.turn(endpoint, state, reason, untilMs);
+        state = reason;
+      },
+      open: () => {
+        if (state === undefined) return;
+        const was = state;
+        state = undefined;
+        this.turn(endpoint, was, undefined, undefined);
+      },
+    };
+  }
+
+  private turn(endpoint: Endpoint, from: ShutReason | undefined, to: ShutReason | undefined, untilMs: number | undefined): void {
+    const present = endpoint.slot >= 0;
+    const wasPickable = endpoint.shutGates === 0;
+    const wasBroken = endpoint.shutGates > endpoint.busyGates;
+    endpoint.shutGates += (to === undefined ? 0 : 1) - (from === undefined ? 0 : 1);
+    endpoint.busyGates += (to === 'busy' ? 1 : 0) - (from === 'busy' ? 1 : 0);
+    const isPickable = endpoint.shutGates === 0;
+    const isBroken = endpoint.shutGates > endpoint.busyGates;
+    endpoint.shutUntilMs = isBroken ? (untilMs ?? endpoint.shutUntilMs) : 0;
+    if (present) {
+      const group = this.groupOf(endpoint.instance.priority);
+      this.busy += (isPickable || isBroken ? 0 : 1) - (wasPickable || wasBroken ? 0 : 1);
+      if (wasPickable && !isPickable) this.leave(endpoint, group);
+      if (!wasPickable && isPickable) this.enter(endpoint, group);
+      if (isBroken && !wasBroken) this.observer.ejected(endpoint, untilMs);
+      if (wasBroken && !isBroken) this.observer.recovered(endpoint);
+    }
+  }
+
+  private enter(endpoint: Endpoint, group: PriorityGroup): void {
+    if (group.count === group.slots.length) {
+      const larger = new Int32Array(Math.max(4, group.count * 2));
+      larger.set(group.slots);
+      group.slots = larger;
+    }
+    endpoint.position = group.count;
+    group.slots[group.count++] = endpoint.slot;
+    this.choose();
+    for (const listener of this.openListeners) listener();
+  }
+
+  private leave(endpoint: Endpoint, group: PriorityGroup): void {
+    const { position } = endpoint;
+    const last = group.slots[--group.count] as number;
+    group.slots[position] = last;
+    (this.bySlot[last] as Endpoint).position = position;
+    endpoint.position = -1;
+    this.choose();
+  }
+
+  /** Shows the first priority that has an endpoint to offer. */
+  private choose(): void {
+    const group = this.groups.find((candidate) => candidate.count > 0);
+    this.slots = group?.slots ?? NONE;
+    this.count = group?.count ?? 0;
+  }
+
+  private groupOf(priority: number): PriorityGroup {
+    let index = 0;
+    for (; index < this.groups.length; index++) {
+      const group = this.groups[index] as PriorityGroup;
+      if (group.priority === priority) return group;
+      if (group.priority > priority) break;
+    }
+    const group: PriorityGroup = { priority, slots: NONE, count: 0, members: 0 };
+    this.groups.splice(index, 0, group);
+    return group;
+  }
+
+  private setWeight(endpoint: Endpoint, weight: number, before: number): void {
+    this.cells[endpoint.slot * CELLS + WEIGHT] = weight;
+    if (before > 0) this.countWeight(before, -1);
+    this.countWeight(weight, 1);
+  }
+
+  private countWeight(weight: number, change: 1 | -1): void {
+    const count = (this.weights.get(weight) ?? 0) + change;
+    if (count > 0) this.weights.set(weight, count);
+    else this.weights.delete(weight);
+    if (count > 1 || (count === 1 && change === -1)) return;
+    this.uniform = this.weights.size <= 1;
+    this.maxWeight = 0;
+    for (const each of this.weights.keys()) if (each > this.maxWeight) this.maxWeight = each;
+  }
+}
+
+const NONE = new Int32Array(0);

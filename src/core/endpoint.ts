@@ -1,0 +1,67 @@
+import type { Gate } from './gate.js';
+import type { LatencyHistogram } from './latency-histogram.js';
+import type { Send } from './policy.js';
+
+/** What a source of endpoints says about one instance, checked and in full. */
+export interface Instance {
+  /** Tells instances apart; the address itself unless the registry has names for them. */
+  readonly id: string;
+  readonly protocol: 'http:' | 'https:';
+  /** Without brackets around an IPv6 address. */
+  readonly hostname: string;
+  readonly port: number;
+  /** What stands before each request's path: empty, or a path without a slash at its end. */
+  readonly basePath: string;
+  /** Its share of the requests, relative to the others'. Above 0. */
+  readonly weight: number;
+  /** Groups of endpoints: the lowest that has one to offer is used (RFC 2782). */
+  readonly priority: number;
+  readonly zone: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * One instance of a service, as long as the service has it. It keeps its identity, its statistics, its
+ * connections and its gates over every refresh of the list; what a registry changes about it is `instance`.
+ *
+ * The fields that a pick reads are not here but side by side in the cells of the view (endpoint-view.ts).
+ */
+export class Endpoint {
+  /** The scheme, host and port that it is dialled at. */
+  readonly origin: string;
+  /** Its place in the view's cells; -1 once removed. */
+  slot = -1;
+  /** Its place among the pickable endpoints of its priority; -1 while it cannot be picked. */
+  position = -1;
+  /** How many gates are shut, and how many of these because they are busy. */
+  shutGates = 0;
+  busyGates = 0;
+  /** When the gate that is shut longest is expected to open, by the mesh's clock. */
+  shutUntilMs = 0;
+  /** Retries stay away until then: what a Retry-After of this endpoint binds. */
+  retryAfterMs = 0;
+  /** Attempts begun and not yet over, their bodies included. */
+  inFlight = 0;
+  requests = 0;
+  failures = 0;
+  latency: LatencyHistogram | undefined = undefined;
+  gates: Gate[] | undefined = undefined;
+  /** The endpoint's own stack down to the wire, built at its first use. */
+  send: Send | undefined = undefined;
+  /** Called when a removed endpoint has nothing in flight any more. */
+  onIdle: (() => void) | undefined = undefined;
+  lastUsedMs = 0;
+
+  constructor(public instance: Instance) {
+    this.origin = originOf(instance);
+  }
+
+  get id(): string {
+    return this.instance.id;
+  }
+}
+
+/** Scheme, host and port, with brackets around an IPv6 address. */
+export function originOf({ protocol, hostname, port }: Pick<Instance, 'protocol' | 'hostname' | 'port'>): string {
+  return `${protocol}//${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`;
+}

@@ -1,0 +1,86 @@
+import { EventEmitter as Emitter } from 'eventemitter3';
+import type { AttemptRecord } from './call.js';
+
+/** What a mesh tells those who listen, by event name. Times are milliseconds of the mesh's clock. */
+export interface MeshEvents {
+  /** A source named a new endpoint. */
+  endpointAdded: { service: string; endpoint: string };
+  /** A source named an endpoint no longer. It finishes what it has in flight. */
+  endpointRemoved: { service: string; endpoint: string };
+  /** An endpoint is thought unfit and gets no requests. */
+  endpointEjected: { service: string; endpoint: string; forMs: number | undefined };
+  /** An unfit endpoint gets requests again. */
+  endpointRecovered: { service: string; endpoint: string };
+  breakerOpened: { service: string; endpoint: string | undefined; forMs: number };
+  breakerHalfOpened: { service: string; endpoint: string | undefined };
+  breakerClosed: { service: string; endpoint: string | undefined };
+  /** An attempt failed, and another one follows after `delayMs`. */
+  retry: { service: string; method: string; path: string; attempt: number; delayMs: number; failed: AttemptRecord };
+  /** An attempt failed and would have been repeated, had the budget allowed it. */
+  retryBudgetExhausted: { service: string; method: string; path: string; failed: AttemptRecord };
+  /** A source could not be asked, or answered nonsense. The last list goes on serving. */
+  registryFailed: { service: string; source: string; error: unknown; staleForMs: number | undefined };
+  /** A source that had failed answers again. */
+  registryRecovered: { service: string; source: string; afterMs: number };
+  /** A list that looked like a mistake is not believed for the time being. */
+  listHeld: { service: string; from: number; to: number; forMs: number };
+  /** A registry's entry was left out, since nothing can be sent to it. */
+  instanceSkipped: { service: string; source: string; entry: string; reason: string };
+}
+
+/** A name of an event. */
+export type MeshEventName = keyof MeshEvents;
+
+/** Hears one kind of event. */
+export type MeshListener<Name extends MeshEventName> = (event: MeshEvents[Name]) => void;
+
+/**
+ * Typed events. A listener that throws is reported once, as a process warning, and neither stops the other
+ * listeners nor reaches the request that the event is about.
+ */
+export class EventEmitter {
+  private readonly emitter = new Emitter();
+  private readonly guarded = new WeakMap<object, (event: unknown) => void>();
+
+  /** Whether anybody listens: ask before an event object is made. */
+  has(name: MeshEventName): boolean {
+    return this.emitter.listenerCount(name) > 0;
+  }
+
+  emit<Name extends MeshEventName>(name: Name, event: MeshEvents[Name]): void {
+    this.emitter.emit(name, event);
+  }
+
+  on<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): void {
+    this.emitter.on(name, this.guard(name, listener));
+  }
+
+  off<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): void {
+    const guarded = this.guarded.get(listener);
+    if (guarded !== undefined) this.emitter.off(name, guarded);
+  }
+
+  private guard<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): (event: MeshEvents[Name]) => void {
+    if (typeof listener !== 'function') throw new TypeError(`a listener for '${name}' must be a function, got ${typeof listener}`);
+    const known = this.guarded.get(listener);
+    if (known !== undefined) return known;
+    let reported = false;
+    const guarded = (event: MeshEvents[Name]): void => {
+      try {
+        listener(event);
+      } catch (error) {
+        if (reported) return;
+        reported = true;
+        reportFault(`a listener for '${name}'`, error);
+      }
+    };
+    this.guarded.set(listener, guarded as (event: unknown) => void);
+    return guarded;
+  }
+}
+
+/** Reports that code of the user's threw where nobody can catch it. */
+export function reportFault(where: string, error: unknown): void {
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.emitWarning(`${where} threw: ${detail}`, { type: 'FetchmeshWarning', code: 'FETCHMESH_FAULT' });
+}
