@@ -86,6 +86,9 @@ export class Call implements Cancellable {
   latencyMs = 0;
   cancelled = false;
   cancelReason: unknown = undefined;
+  /** Neighbours in the list of the service's calls under way. */
+  previousActive: Call | undefined = undefined;
+  nextActive: Call | undefined = undefined;
   private history: CallHistory | undefined;
   private waitingFor: Cancellable | undefined = undefined;
   private controller: AbortController | undefined = undefined;

@@ -46,8 +46,12 @@ export class Endpoint {
   failures = 0;
   latency: LatencyHistogram | undefined = undefined;
   gates: Gate[] | undefined = undefined;
+  /** The policies that the gates came from, in the same order. */
+  gateNames: string[] | undefined = undefined;
   /** The endpoint's own stack down to the wire, built at its first use. */
   send: Send | undefined = undefined;
+  /** Closes its connections and its gates; set where `send` is. */
+  dispose: (() => void) | undefined = undefined;
   /** Called when a removed endpoint has nothing in flight any more. */
   onIdle: (() => void) | undefined = undefined;
   lastUsedMs = 0;

@@ -101,8 +101,8 @@ export class ConfigError extends MeshError {
   override name = 'ConfigError';
   constructor(
     readonly path: string,
-    expected: string,
-    got: unknown,
+    readonly expected: string,
+    readonly got: unknown,
   ) {
     super('ERR_MESH_CONFIG', `${path} must be ${expected}, got ${show(got)}`);
   }

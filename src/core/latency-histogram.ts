@@ -34,8 +34,8 @@ export class LatencyHistogram {
   }
 }
 
-/** From 1/16 ms to 65 s. */
-const BUCKETS = 80;
+/** From 1/16 ms to 110 s. */
+const BUCKETS = 84;
 const FIRST_EDGE_MS = 1 / 16;
 const FADE_AFTER = 1024;
 

@@ -49,6 +49,19 @@ export interface Policy<At extends Level = Level> {
    * @throws TypeError that says what was expected.
    */
   override?(value: unknown): unknown;
+  /**
+   * Checks what depends on the place: options that make sense at one level and not at another. Called when
+   * the mesh is made.
+   * @throws ConfigError that says what was expected.
+   */
+  validate?(level: Level): void;
+}
+
+/** The policies of a service, in the three places where they may stand, each list outermost first. */
+export interface PolicyStack {
+  readonly perCall: readonly Policy<'call'>[];
+  readonly perAttempt: readonly Policy<'attempt'>[];
+  readonly perEndpoint: readonly Policy<'endpoint'>[];
 }
 
 /** What every policy of a service can reach. */
@@ -88,11 +101,12 @@ export function definePolicy<At extends Level = Level>(description: {
   readonly levels?: readonly At[];
   readonly build: (next: Send, scope: Scope<At>) => Send;
   readonly override?: (value: unknown) => unknown;
+  readonly validate?: (level: Level) => void;
 }): Policy<At> {
-  const { name, levels, build, override } = description;
+  const { name, levels, build, override, validate } = description;
   const policy = (next: Send, scope: Scope<At>): Send => build(next, scope);
   Object.defineProperty(policy, 'name', { value: name });
-  return Object.assign(policy, levels && { levels }, override && { override }) as Policy<At>;
+  return Object.assign(policy, levels && { levels }, override && { override }, validate && { validate }) as Policy<At>;
 }
 
 /** Builds `policies` around `bottom`, the first outermost. */

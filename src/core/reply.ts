@@ -125,8 +125,8 @@ export class Reply {
     }
     this.error = reason;
     this.first = this.more = undefined;
-    this.source?.abort(reason);
     this.finish('cancelled');
+    this.source?.abort(reason);
     this.tellReader();
   }
 
@@ -149,7 +149,7 @@ export class Reply {
       this.cancel(undefined);
       return true;
     }
-    if (this.reader !== undefined && this.first === undefined) {
+    if (this.reader !== undefined && this.first === undefined && !this.paused) {
       this.paused = this.reader.chunk(bytes) === false;
       return !this.paused;
     }

@@ -1,0 +1,95 @@
+import type { Endpoint } from '../core/endpoint.js';
+import { LOAD, LOAD_STAMP } from '../core/endpoint-view.js';
+import { durationMs, knownKeys } from '../core/options-check.js';
+import type { Verdict } from '../core/verdict.js';
+import { decayOf } from './decay.js';
+import type { Load, LoadMeasure } from './load.js';
+
+/**
+ * Peak EWMA: an endpoint costs the worst latency it was lately seen with, times the requests it would have in
+ * flight with this one. The worst counts in full at once and is forgotten over `decayMs`, so that an endpoint
+ * which turns slow is left within one answer and returned to gradually. From Finagle's PeakEwma; Linkerd made
+ * it its default.
+ *
+ * Finagle stores the decayed value at every read, which makes its moving average a decaying maximum: a sample
+ * below the present value changes nothing. That is what stands here, without the store, so that a read changes
+ * nothing: cost(t) is the largest latency(i) * e^-((t - t(i)) / decayMs).
+ *
+ * Three things need care:
+ *
+ * - An endpoint never measured costs nothing while it is idle, so that it is tried, and more than any measured
+ *   one while its first answers are outstanding, so that it is tried with few requests and not with all.
+ * - A failure is often faster than an answer and would look attractive. It counts as `penaltyMs`, or as the
+ *   Retry-After that the endpoint asked for, if that is longer (the load biaser of linkerd2-proxy, whose 5 s and
+ *   300 s these are). But a penalty is no latency: a success removes it, unless the endpoint's Retry-After
+ *   still runs. Otherwise one failure in a hundred would keep each of four endpoints out of use for most of the
+ *   time, and load the fourth with the work of all.
+ * - What was given up by the caller says nothing. Its latency is known to be longer than the time it was waited
+ *   for, but that is the patience of a caller, and callers who give up early must not decide where others go.
+ *
+ * A penalty is told from a latency by its sign in the cell.
+ */
+
+/** Options of `peakEwma`. */
+export interface PeakEwmaOptions {
+  /** Over how many milliseconds a latency is forgotten to 1/e of itself. Above 0. Default 10,000. */
+  readonly decayMs?: number;
+  /** What a failed attempt counts as, in milliseconds, if it took no longer. Above 0. Default 5,000. */
+  readonly penaltyMs?: number;
+}
+
+/**
+ * Measures load as the latest peak of latency times the requests in flight.
+ *
+ * @throws ConfigError when an option is unknown or out of its range.
+ * @example
+ * createMesh({ discovery, defaults: { balancer: p2c({ load: peakEwma({ decayMs: 5_000 }) }) } });
+ */
+export function peakEwma(options: PeakEwmaOptions = {}): Load {
+  knownKeys('peakEwma', options, ['decayMs', 'penaltyMs']);
+  const decayMs = durationMs('peakEwma.decayMs', options.decayMs ?? 10_000);
+  const penaltyMs = durationMs('peakEwma.penaltyMs', options.penaltyMs ?? 5_000);
+  return { name: 'peakEwma', build: () => new PeakEwma(decayMs, penaltyMs) };
+}
+
+/** What a request in flight costs on an endpoint without an answer yet: 30 years, which no latency reaches. */
+const UNMEASURED_MS = 1e12;
+
+/** A latency of 0, as a coarse or a virtual clock shows it, would read as never measured. */
+const LEAST_LATENCY_MS = 1e-3;
+
+/** The longest that a Retry-After is believed. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
+class PeakEwma implements LoadMeasure {
+  private readonly lifetimesPerMs: number;
+
+  constructor(
+    decayMs: number,
+    private readonly penaltyMs: number,
+  ) {
+    this.lifetimesPerMs = 1 / decayMs;
+  }
+
+  cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number {
+    const load = cells[cell + LOAD] as number;
+    if (load === 0) return UNMEASURED_MS * inFlight;
+    return Math.abs(load) * decayOf((nowMs - (cells[cell + LOAD_STAMP] as number)) * this.lifetimesPerMs) * (inFlight + 1);
+  }
+
+  settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void {
+    if (verdict === 'ignored') return;
+    const load = cells[cell + LOAD] as number;
+    const decayed = Math.abs(load) * Math.exp(((cells[cell + LOAD_STAMP] as number) - nowMs) * this.lifetimesPerMs);
+    const retryAfterMs = Math.min(endpoint.retryAfterMs - nowMs, MAX_RETRY_AFTER_MS);
+    if (verdict !== 'success') {
+      cells[cell + LOAD] = -Math.max(latencyMs, this.penaltyMs, retryAfterMs, decayed);
+    } else if (load < 0) {
+      if (retryAfterMs > 0) return;
+      cells[cell + LOAD] = Math.max(latencyMs, LEAST_LATENCY_MS);
+    } else {
+      cells[cell + LOAD] = Math.max(latencyMs, LEAST_LATENCY_MS, decayed);
+    }
+    cells[cell + LOAD_STAMP] = nowMs;
+  }
+}

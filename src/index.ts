@@ -1,0 +1,46 @@
+/**
+ * fetchmesh: a client-side service mesh for Node. `fetch` with service discovery, load balancing and
+ * composable policies, in process, without a sidecar.
+ *
+ * @packageDocumentation
+ */
+export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
+export type { Load, LoadMeasure } from './balancing/load.js';
+export { type P2cOptions, p2c } from './balancing/p2c.js';
+export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
+export { type PendingRequestsOptions, pendingRequests } from './balancing/pending-requests.js';
+export { random } from './balancing/random.js';
+export { roundRobin } from './balancing/round-robin.js';
+export type { AttemptRecord, Call, CallHistory, Cancellable, Progress } from './core/call.js';
+export type { Clock, Timer } from './core/clock.js';
+export type { Deadline, DeadlineOwner, DeadlineQueue } from './core/deadline-queue.js';
+export type { Announcement, Discovery, DiscoveryHost, DiscoverySink, InstanceInput, Lease, SnapshotInfo, Stop } from './core/discovery.js';
+export type { Endpoint, Instance } from './core/endpoint.js';
+export type { EndpointView } from './core/endpoint-view.js';
+export { ConfigError, MeshError, type MeshErrorCode, type MeshErrorInit, TimeoutError, UnknownServiceError } from './core/errors.js';
+export type { EventEmitter, MeshEventName, MeshEvents, MeshListener } from './core/events.js';
+export { type Ending, type Gate, type GateFactory, gatePolicy, type ShutReason, type Shutter } from './core/gate.js';
+export type { Balancer, Picker, PickerScope } from './core/picker.js';
+export { definePolicy, type EndpointScope, type Level, type Policy, type Scope, type Send, type ServiceScope } from './core/policy.js';
+export type { Random } from './core/random.js';
+export { type RawHeaders, Reply, type ReplyReader, type ReplySource } from './core/reply.js';
+export type { Payload, RequestBody } from './core/request-body.js';
+export type { Classifier, Outcome, Verdict } from './core/verdict.js';
+export { type DnsDiscoveryOptions, dnsDiscovery } from './discovery/dns.js';
+export { type FileDiscoveryOptions, fileDiscovery } from './discovery/file.js';
+export { type PollingOptions, pollingDiscovery } from './discovery/polling.js';
+export { staticDiscovery } from './discovery/static.js';
+export type { CallOptions, MeshBody, MeshFetch, MeshRequestInit } from './facade/fetch-types.js';
+export type { EndpointState, MeshState, ServiceState } from './inspect.js';
+export { type CloseOptions, createMesh, type Mesh, type ReadyOptions, type ServiceHandle } from './mesh.js';
+export type { CacheOptions, MeshOptions, ServiceOptions } from './options.js';
+export { type BulkheadOptions, bulkhead } from './policies/bulkhead.js';
+export { type CircuitBreakerOptions, circuitBreaker } from './policies/circuit-breaker.js';
+export { type FromCockatielOptions, fromCockatiel } from './policies/from-cockatiel.js';
+export { type PolicyLists, without } from './policies/merge-policies.js';
+export { type RetryOptions, retry } from './policies/retry.js';
+export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policies/retry-budget.js';
+export { type StandardOptions, standard } from './policies/standard.js';
+export { type TimeoutOptions, timeout } from './policies/timeout.js';
+export type { ConnectionOptions, ConnectionSettings, TlsOptions } from './transport/connection-options.js';
+export type { Connection, Transport, TransportScope } from './transport/transport.js';

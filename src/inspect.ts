@@ -1,0 +1,83 @@
+import type { Discovery } from './core/discovery.js';
+import type { Endpoint } from './core/endpoint.js';
+import type { Service } from './service.js';
+
+/** The state of one endpoint, as `mesh.inspect()` shows it. */
+export interface EndpointState {
+  readonly id: string;
+  readonly origin: string;
+  readonly weight: number;
+  readonly priority: number;
+  readonly zone: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** `ready` endpoints are picked; `busy` ones have all the work they may have; `ejected` ones are thought unfit. */
+  readonly state: 'ready' | 'busy' | 'ejected';
+  readonly inFlight: number;
+  /** Attempts, since the endpoint was added. */
+  readonly requests: number;
+  /** Attempts that the endpoint failed. */
+  readonly failures: number;
+  /** From the request written to the headers, in milliseconds; undefined before the first. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number } | undefined;
+  /** What its gates say of themselves, by policy name. */
+  readonly gates: Readonly<Record<string, unknown>>;
+}
+
+/** The state of one service. */
+export interface ServiceState {
+  readonly balancer: string;
+  /** The stack in the order in which a request meets it. */
+  readonly policies: {
+    readonly perCall: readonly string[];
+    readonly perAttempt: readonly string[];
+    readonly perEndpoint: readonly string[];
+  };
+  /** Calls under way, those in queues and between attempts included. */
+  readonly active: number;
+  readonly discovery: unknown;
+  readonly endpoints: readonly EndpointState[];
+}
+
+/** The state of a mesh. */
+export interface MeshState {
+  readonly discovery: string;
+  readonly services: Readonly<Record<string, ServiceState>>;
+}
+
+/** The whole state as plain JSON: a copy, which nothing changes later. */
+export function inspectMesh(services: readonly Service[], discovery: Discovery): MeshState {
+  const states = services.map((service): [string, ServiceState] => [service.name, inspectService(service)]);
+  return JSON.parse(JSON.stringify({ discovery: discovery.name, services: Object.fromEntries(states) })) as MeshState;
+}
+
+function inspectService({ settings, active, endpoints }: Service): ServiceState {
+  const { perCall, perAttempt, perEndpoint } = settings.policies;
+  const names = (policies: readonly { readonly name: string }[]) => policies.map((policy) => policy.name);
+  return {
+    balancer: settings.balancer.name,
+    policies: { perCall: names(perCall), perAttempt: names(perAttempt), perEndpoint: names(perEndpoint) },
+    active: active.size,
+    discovery: endpoints.inspect(),
+    endpoints: [...endpoints.view].map(inspectEndpoint),
+  };
+}
+
+function inspectEndpoint(endpoint: Endpoint): EndpointState {
+  const { instance, latency, gates = [], gateNames = [] } = endpoint;
+  const p50 = latency?.percentile(0.5);
+  const p99 = latency?.percentile(0.99);
+  return {
+    id: instance.id,
+    origin: endpoint.origin,
+    weight: instance.weight,
+    priority: instance.priority,
+    zone: instance.zone,
+    metadata: instance.metadata,
+    state: endpoint.shutGates === 0 ? 'ready' : endpoint.shutGates === endpoint.busyGates ? 'busy' : 'ejected',
+    inFlight: endpoint.inFlight,
+    requests: endpoint.requests,
+    failures: endpoint.failures,
+    latencyMs: p50 === undefined || p99 === undefined ? undefined : { p50, p99 },
+    gates: Object.fromEntries(gates.map((gate, index): [string, unknown] => [gateNames[index] ?? 'gate', gate.inspect?.()])),
+  };
+}

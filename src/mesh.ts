@@ -1,0 +1,205 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Clock, systemClock } from './core/clock.js';
+import { DeadlineQueue } from './core/deadline-queue.js';
+import type { Announcement, DiscoveryHost, Lease } from './core/discovery.js';
+import { ConfigError, MeshError } from './core/errors.js';
+import { EventEmitter, type MeshEventName, type MeshListener } from './core/events.js';
+import { durationMs, wholeNumberIn } from './core/options-check.js';
+import { systemRandom } from './core/random.js';
+import { ServiceCache } from './discovery/service-cache.js';
+import { MeshDispatcher } from './facade/dispatcher.js';
+import { type MeshFetch, meshFetch, serviceFetch } from './facade/fetch.js';
+import { inspectMesh, type MeshState } from './inspect.js';
+import { type MeshOptions, meshSettings } from './options.js';
+import { type MeshParts, Service } from './service.js';
+import { checkServiceName, hostToService } from './service-names.js';
+import { undiciTransport } from './transport/undici.js';
+
+/** One service of a mesh, by name. */
+export interface ServiceHandle {
+  readonly name: string;
+  /**
+   * `fetch` within the service: a path, or a URL of this service. A URL of another origin is refused, so that
+   * a path made of someone else's input cannot lead elsewhere. Needs no `this`.
+   */
+  readonly fetch: MeshFetch;
+}
+
+/** How `mesh.ready` waits. */
+export interface ReadyOptions {
+  /** For how long to wait, in milliseconds. Above 0; default 10,000. */
+  readonly timeoutMs?: number | undefined;
+  /** How many endpoints each service must have. At least 0; default 1. */
+  readonly minEndpoints?: number | undefined;
+}
+
+/** How `mesh.close` ends what is under way. */
+export interface CloseOptions {
+  /** For how long calls under way may go on, in milliseconds. At least 0; default 5,000. */
+  readonly graceMs?: number | undefined;
+}
+
+/** A client-side service mesh: made by `createMesh`. */
+export interface Mesh extends AsyncDisposable {
+  /**
+   * Like `globalThis.fetch`, with the hosts that are services found, balanced and protected. It needs no
+   * `this`, so it can be handed to any library that takes a `fetch`.
+   */
+  readonly fetch: MeshFetch;
+  /** An undici dispatcher for whoever takes one: the built-in `fetch`, `undici.request`, `setGlobalDispatcher`. */
+  readonly dispatcher: MeshDispatcher;
+  /** A service by name, also one whose name is no host. @throws MeshError for what cannot be a name. */
+  service(name: string): ServiceHandle;
+  /** Hears events. A listener that throws is reported as a process warning and disturbs nothing. */
+  on<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): this;
+  off<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): this;
+  /**
+   * Resolves once the services have endpoints: for readiness probes and for warming up.
+   * @throws MeshError of the service that is not ready in time.
+   */
+  ready(services?: readonly string[], options?: ReadyOptions): Promise<void>;
+  /**
+   * Announces an instance of a service in the mesh's registry, until the lease is closed.
+   * @throws MeshError where the mesh's discovery cannot announce.
+   */
+  announce(announcement: Announcement): Promise<Lease>;
+  /** The whole state as plain JSON. */
+  inspect(): MeshState;
+  /** Refuses new calls, lets those under way finish within the grace, takes announcements back, closes every socket, watch and timer. */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+/**
+ * Makes a mesh.
+ *
+ * Nothing is looked up and nothing dialled until the first call. Each process, and each worker thread, has a
+ * mesh of its own: budgets, breakers and statistics are not shared between them.
+ *
+ * @throws ConfigError that names the first bad option.
+ * @example
+ * const mesh = createMesh({ discovery: staticDiscovery({ users: ['http://10.0.0.1:8080', 'http://10.0.0.2:8080'] }) });
+ * const response = await mesh.fetch('http://users/users/42');
+ */
+export function createMesh(options: MeshOptions): Mesh {
+  const settings = meshSettings(options);
+  const { discovery } = options;
+  const random = options.random ?? systemRandom;
+  const transport = options.transport ?? undiciTransport();
+  const events = new EventEmitter();
+  const inMeshContext: MeshParts['inMeshContext'] = AsyncLocalStorage.snapshot();
+  const clock = clockInContext(options.clock ?? systemClock, inMeshContext);
+  const deadlines = new DeadlineQueue(clock);
+  const leases = new Set<Lease>();
+  let closing: Promise<void> | undefined;
+
+  const host: DiscoveryHost = {
+    clock,
+    random,
+    skipped(service, entry, reason) {
+      if (events.has('instanceSkipped')) events.emit('instanceSkipped', { service, source: discovery.name, entry, reason });
+    },
+  };
+  const refusal = () => (closing === undefined ? undefined : new MeshError('ERR_MESH_CLOSED', 'the mesh is closed'));
+  const parts: MeshParts = { discovery, host, clock, random, events, deadlines, transport, cache: settings.cache, inMeshContext, refusal };
+  const cache = new ServiceCache<Service>(settings.cache);
+  const serviceOf = hostToService(options);
+
+  const service = (name: string): Service =>
+    cache.get(name) ?? cache.create(name, () => new Service(name, settings.services.get(name) ?? settings.defaults, parts));
+
+  const runtimeFetch = globalThis.fetch;
+  const fetchParts = { serviceOf, service, unknownHosts: options.unknownHosts ?? 'passthrough', runtimeFetch };
+  const fetch = meshFetch(fetchParts);
+  let dispatcher: MeshDispatcher | undefined;
+
+  const mesh: Mesh = {
+    fetch,
+    get dispatcher() {
+      dispatcher ??= new MeshDispatcher(fetchParts);
+      return dispatcher;
+    },
+    service(name) {
+      checkServiceName(name);
+      return { name, fetch: serviceFetch(name, fetchParts) };
+    },
+    on(name, listener) {
+      events.on(name, listener);
+      return mesh;
+    },
+    off(name, listener) {
+      events.off(name, listener);
+      return mesh;
+    },
+    async ready(names = [...settings.services.keys()], { timeoutMs = 10_000, minEndpoints = 1 } = {}) {
+      durationMs('ready.timeoutMs', timeoutMs);
+      wholeNumberIn('ready.minEndpoints', minEndpoints, 0, Number.MAX_SAFE_INTEGER);
+      if (!Array.isArray(names)) throw new ConfigError('ready', "a list of services' names", names);
+      await Promise.all(names.map((name) => service(checkServiceName(name)).endpoints.waitFor(minEndpoints, timeoutMs)));
+    },
+    async announce(announcement) {
+      const refused = refusal();
+      if (refused !== undefined) throw refused;
+      if (discovery.announce === undefined) {
+        throw new MeshError('ERR_MESH_CONFIG', `${discovery.name} is no registry: it has nowhere to announce`, {
+          service: announcement.service,
+        });
+      }
+      const lease = await inMeshContext(() => discovery.announce?.(announcement, host) as Promise<Lease>);
+      leases.add(lease);
+      return {
+        id: lease.id,
+        async close() {
+          leases.delete(lease);
+          await lease.close();
+        },
+      };
+    },
+    inspect: () => inspectMesh(cache.all(), discovery),
+    close({ graceMs = 5_000 } = {}) {
+      if (!(graceMs >= 0)) throw new ConfigError('close.graceMs', 'a number of milliseconds of at least 0', graceMs);
+      closing ??= shutDown(graceMs);
+      return closing;
+    },
+    [Symbol.asyncDispose]: () => mesh.close(),
+  };
+
+  async function shutDown(graceMs: number): Promise<void> {
+    // In the next microtask `closing` is set, and new calls are refused.
+    await Promise.resolve();
+    await Promise.allSettled([...leases].map((lease) => lease.close()));
+    await underWay(graceMs);
+    const closed = new MeshError('ERR_MESH_CLOSED', 'the mesh was closed while the call was under way');
+    for (const each of cache.all()) each.active.cancelAll(closed);
+    cache.close();
+    deadlines.close();
+    await transport.close?.();
+    await discovery.close?.();
+  }
+
+  /** Resolves when no call is under way, or the grace is over. */
+  function underWay(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const idle = () => cache.all().every((each) => !each.inUse);
+      if (idle() || graceMs === 0) return resolve();
+      const timer = clock.setTimer(resolve, graceMs);
+      for (const each of cache.all()) {
+        each.onIdle(() => {
+          if (!idle()) return;
+          timer.cancel();
+          resolve();
+        });
+      }
+    });
+  }
+
+  return mesh;
+}
+
+/** Timers belong to the mesh: one that was set in a call must not keep that call's async context alive. */
+function clockInContext(clock: Clock, inMeshContext: MeshParts['inMeshContext']): Clock {
+  return {
+    now: () => clock.now(),
+    wallTime: () => clock.wallTime(),
+    setTimer: (callback, delayMs) => inMeshContext(() => clock.setTimer(callback, delayMs)),
+  };
+}

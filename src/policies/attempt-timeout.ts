@@ -1,0 +1,61 @@
+import type { Call } from '../core/call.js';
+import type { DeadlineOwner } from '../core/deadline-queue.js';
+import type { Send, ServiceScope } from '../core/policy.js';
+import type { Reply } from '../core/reply.js';
+import { sendSafely, timeOf } from './attempt.js';
+import { attemptTimedOut } from './timeout-errors.js';
+import type { TimeoutOverride } from './timeout.js';
+
+/**
+ * The time of one try, up to its headers. What it cancels is the try that retry made, so that retry sees a
+ * failed attempt of a call that goes on; without a retry above it the try is the call.
+ */
+export class AttemptTimeout implements DeadlineOwner<Call> {
+  constructor(
+    private readonly next: Send,
+    private readonly scope: ServiceScope,
+    private readonly timeoutMs: number,
+    private readonly deadlineHeader: string | undefined,
+  ) {}
+
+  readonly send = (call: Call): Promise<Reply> => {
+    const timeoutMs = this.timeoutMsOf(call);
+    const nowMs = timeOf(call, this.scope.clock);
+    if (this.deadlineHeader !== undefined) this.passOn(this.deadlineHeader, call, Math.min(timeoutMs, call.deadlineMs - nowMs));
+    // A try that outlasts its call would be cut off by the call's own time: one timer less.
+    if (timeoutMs === Number.POSITIVE_INFINITY || nowMs + timeoutMs > call.deadlineMs) return this.next(call);
+    const deadline = this.scope.deadlines.set(timeoutMs, nowMs, this, call);
+    return sendSafely(this.next, call).then(
+      (reply) => {
+        deadline.cancel();
+        if (!call.cancelled) return reply;
+        // Somebody below did not hear that the try is over.
+        reply.cancel(call.cancelReason);
+        call.verdict = 'retryable';
+        throw call.cancelReason;
+      },
+      (error) => {
+        deadline.cancel();
+        throw error;
+      },
+    );
+  };
+
+  expired(call: Call): void {
+    call.cancel(attemptTimedOut(call, this.timeoutMsOf(call)));
+  }
+
+  /**
+   * A duration and not a point in time, because the clocks of two machines differ (gRPC's grpc-timeout and
+   * Envoy's x-envoy-expected-rq-timeout-ms are durations too).
+   */
+  private passOn(header: string, call: Call, leftMs: number): void {
+    if (leftMs !== Number.POSITIVE_INFINITY) call.setHeader(header, String(Math.max(0, Math.floor(leftMs))));
+  }
+
+  private timeoutMsOf(call: Call): number {
+    const { overrides } = call;
+    if (overrides === undefined) return this.timeoutMs;
+    return (overrides.timeout as TimeoutOverride | undefined)?.attemptTimeoutMs ?? this.timeoutMs;
+  }
+}

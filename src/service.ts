@@ -1,0 +1,144 @@
+import { ActiveCalls } from './active-calls.js';
+import type { Call } from './core/call.js';
+import type { Clock } from './core/clock.js';
+import type { DeadlineQueue } from './core/deadline-queue.js';
+import type { Discovery, DiscoveryHost } from './core/discovery.js';
+import type { Endpoint } from './core/endpoint.js';
+import { MeshError, withAttempts } from './core/errors.js';
+import type { EventEmitter } from './core/events.js';
+import type { Picker } from './core/picker.js';
+import type { Level, Policy, Send, ServiceScope } from './core/policy.js';
+import type { Random } from './core/random.js';
+import type { Reply } from './core/reply.js';
+import { EndpointSet } from './discovery/endpoint-set.js';
+import type { Cached } from './discovery/service-cache.js';
+import type { CacheSettings, ServiceSettings } from './options.js';
+import { buildStack } from './stack.js';
+import type { Connection, Transport } from './transport/transport.js';
+
+/** What all services of a mesh share. */
+export interface MeshParts {
+  readonly discovery: Discovery;
+  readonly host: DiscoveryHost;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: EventEmitter;
+  readonly deadlines: DeadlineQueue;
+  readonly transport: Transport;
+  readonly cache: CacheSettings;
+  inMeshContext<T>(work: () => T): T;
+  /** The error for calls that come after the mesh was closed, or undefined while it is open. */
+  refusal(): MeshError | undefined;
+}
+
+/** One service as the mesh runs it: its endpoints, its stack, its calls under way. */
+export class Service implements Cached {
+  readonly endpoints: EndpointSet;
+  readonly active: ActiveCalls;
+  private readonly stack: Send;
+  private readonly picker: Picker;
+  private readonly idleListeners = new Set<() => void>();
+  private readonly connections = new Map<Endpoint, Connection>();
+
+  constructor(
+    readonly name: string,
+    readonly settings: ServiceSettings,
+    private readonly parts: MeshParts,
+  ) {
+    const { clock, random, events, deadlines } = parts;
+    this.active = new ActiveCalls(() => {
+      for (const listener of this.idleListeners) listener();
+    });
+    this.endpoints = new EndpointSet({
+      service: name,
+      discovery: parts.discovery,
+      host: parts.host,
+      clock,
+      events,
+      options: parts.cache,
+      onRetired: (endpoint) => this.retire(endpoint),
+    });
+    const { view } = this.endpoints;
+    this.picker = settings.balancer.build({ service: name, view, random });
+    const scope: ServiceScope = { service: name, clock, random, events, deadlines, endpoints: view };
+    this.stack = buildStack({
+      scope,
+      policies: settings.policies,
+      balancing: {
+        roster: this.endpoints,
+        picker: this.picker,
+        classify: settings.classify,
+        refusal: parts.refusal,
+      },
+      maxConnections: settings.connections.max,
+      connect: (endpoint) => this.connect(endpoint),
+    });
+    parts.inMeshContext(() => this.endpoints.start());
+  }
+
+  /** Sends a call down the stack. The call counts as under way until its answer's body has ended. */
+  send(call: Call): Promise<Reply> {
+    const refused = this.parts.refusal();
+    if (refused !== undefined) return Promise.reject(refused);
+    this.active.enter(call);
+    return this.stack(call).then(
+      (reply) => {
+        if (reply.ending !== undefined) this.active.leave(call);
+        else reply.onEnd(() => this.active.leave(call));
+        return reply;
+      },
+      (error) => {
+        this.active.leave(call);
+        call.body?.discard(error);
+        throw withAttempts(error, call);
+      },
+    );
+  }
+
+  /** Policies of the stack by name, for what one call overrides. */
+  policiesNamed(name: string): readonly Policy<Level>[] {
+    const { perCall, perAttempt, perEndpoint } = this.settings.policies;
+    return ([...perCall, ...perAttempt, ...perEndpoint] as Policy<Level>[]).filter((policy) => policy.name === name);
+  }
+
+  /** An endpoint for a request that takes its own way to it. */
+  async pick(call: Call): Promise<Endpoint> {
+    if (!this.endpoints.isReady) await this.endpoints.ready(call);
+    const { view } = this.endpoints;
+    const endpoint = this.picker.pick(view, call, this.parts.clock.now());
+    if (endpoint !== undefined) return endpoint;
+    throw new MeshError('ERR_MESH_UNAVAILABLE', `none of ${view.size} endpoints can take a request`, { service: this.name });
+  }
+
+  /** The way to the wire of an endpoint that is in use, opened if need be. */
+  connect(endpoint: Endpoint): Connection {
+    let connection = this.connections.get(endpoint);
+    if (connection === undefined) {
+      const { clock, transport, inMeshContext } = this.parts;
+      const { connections, tls } = this.settings;
+      connection = transport.connect(endpoint, { service: this.name, clock, connections, tls, inMeshContext });
+      this.connections.set(endpoint, connection);
+    }
+    return connection;
+  }
+
+  get inUse(): boolean {
+    return this.active.size > 0;
+  }
+
+  onIdle(listener: () => void): void {
+    this.idleListeners.add(listener);
+  }
+
+  close(): void {
+    this.endpoints.close();
+    for (const endpoint of this.connections.keys()) this.retire(endpoint);
+  }
+
+  private retire(endpoint: Endpoint): void {
+    endpoint.dispose?.();
+    endpoint.dispose = undefined;
+    this.connections.get(endpoint)?.close();
+    this.connections.delete(endpoint);
+  }
+}

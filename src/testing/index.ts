@@ -1,0 +1,9 @@
+/**
+ * What unit tests of services need: a registry, endpoints, time and chance that do as they are told.
+ *
+ * @packageDocumentation
+ */
+export { type MockRegistry, mockRegistry } from './mock-registry.js';
+export { type MockAnswer, type MockRequest, type MockScript, type MockTransport, mockTransport } from './mock-transport.js';
+export { seededRandom } from './seeded-random.js';
+export { VirtualClock } from './virtual-clock.js';

@@ -1,0 +1,225 @@
+import { buffer } from 'node:stream/consumers';
+import type { Call, Cancellable } from '../core/call.js';
+import type { Clock, Timer } from '../core/clock.js';
+import { MeshError } from '../core/errors.js';
+import { Reply, type ReplySource } from '../core/reply.js';
+import type { Payload } from '../core/request-body.js';
+import type { Transport } from '../transport/transport.js';
+
+/** What a mock endpoint does with one request. */
+export interface MockAnswer {
+  /** Default 200. */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes or text as they stand; anything else as JSON. Several pieces come one after the other. */
+  readonly body?: unknown;
+  /** Time until the headers, in milliseconds of the mesh's clock. Default 0. */
+  readonly latencyMs?: number;
+  /** Time between the headers and the end of the body, in milliseconds. Default 0. */
+  readonly bodyMs?: number;
+  /**
+   * What goes wrong instead: `refuse` (no connection, nothing sent), `reset` (the connection is lost after the
+   * request was written), `resetBody` (it is lost within the body), `hang` (no answer ever), `garbage` (an
+   * answer that is not HTTP).
+   */
+  readonly fault?: 'refuse' | 'reset' | 'resetBody' | 'hang' | 'garbage';
+}
+
+/** A request as a mock endpoint received it. */
+export interface MockRequest {
+  readonly endpoint: string;
+  readonly service: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly attempt: number;
+  /** The body, read to its end. */
+  body(): Promise<string>;
+}
+
+/** How an endpoint answers: always the same, one answer after the other (the last one stays), or by a function. */
+export type MockScript = MockAnswer | readonly MockAnswer[] | ((request: MockRequest) => MockAnswer);
+
+/** A transport without sockets. */
+export interface MockTransport extends Transport {
+  /** Sets how the endpoint at `origin` (`http://10.0.0.1:8080`) answers from now on. */
+  on(origin: string, script: MockScript): void;
+  /** Every request so far, in the order in which they arrived. */
+  readonly requests: readonly MockRequest[];
+  /** How many requests each endpoint received. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Requests that are being answered. 0 after a test, or something leaks. */
+  readonly open: number;
+}
+
+/**
+ * Makes endpoints for unit tests: scripted, without sockets, on the mesh's clock. An endpoint without a script
+ * answers 200 with an empty body.
+ *
+ * @example
+ * const far = mockTransport({ 'http://10.0.0.1:80': { status: 503 }, 'http://10.0.0.2:80': { body: { name: 'Ada' }, latencyMs: 20 } });
+ * const mesh = createMesh({ discovery: staticDiscovery({ users: ['http://10.0.0.1', 'http://10.0.0.2'] }), transport: far, clock });
+ */
+export function mockTransport(scripts: Readonly<Record<string, MockScript>> = {}): MockTransport {
+  const byOrigin = new Map<string, MockScript>();
+  const served = new Map<string, number>();
+  const requests: MockRequest[] = [];
+  const counts: Record<string, number> = {};
+  const exchanges = new Set<MockExchange>();
+
+  function answerTo(request: MockRequest): MockAnswer {
+    const script = byOrigin.get(request.endpoint) ?? {};
+    if (typeof script === 'function') return script(request);
+    if (!isList(script)) return script;
+    const index = served.get(request.endpoint) ?? 0;
+    served.set(request.endpoint, index + 1);
+    return script[Math.min(index, script.length - 1)] ?? {};
+  }
+
+  const transport: MockTransport = {
+    on(origin, script) {
+      byOrigin.set(new URL(origin).port === '' ? withPort(origin) : new URL(origin).origin, script);
+      served.delete(origin);
+    },
+    connect: (endpoint, { clock }) => ({
+      send: (call) =>
+        new Promise<Reply>((resolve, reject) => {
+          const request = receive(call, endpoint.origin);
+          requests.push(request);
+          counts[endpoint.origin] = (counts[endpoint.origin] ?? 0) + 1;
+          const exchange = new MockExchange(call, clock, answerTo(request), resolve, reject, () => exchanges.delete(exchange));
+          exchanges.add(exchange);
+          call.waitsFor(exchange);
+          exchange.start();
+        }),
+      close() {},
+    }),
+    requests,
+    counts,
+    get open() {
+      return exchanges.size;
+    },
+  };
+  for (const [origin, script] of Object.entries(scripts)) transport.on(origin, script);
+  return transport;
+}
+
+/** One request and its scripted answer. */
+class MockExchange implements Cancellable, ReplySource {
+  #timer: Timer | undefined;
+  #reply: Reply | undefined;
+
+  constructor(
+    private readonly call: Call,
+    private readonly clock: Clock,
+    private readonly answer: MockAnswer,
+    private readonly resolve: (reply: Reply) => void,
+    private readonly reject: (error: unknown) => void,
+    private readonly over: () => void,
+  ) {}
+
+  start(): void {
+    const { fault, latencyMs = 0 } = this.answer;
+    if (fault !== 'refuse') {
+      this.call.progress = 'sent';
+      this.call.sentMs = this.clock.now();
+    }
+    if (fault === 'hang') return;
+    this.#later(latencyMs, () => this.#begin());
+  }
+
+  cancel(reason: unknown): void {
+    this.#timer?.cancel();
+    this.over();
+    if (this.#reply === undefined) this.reject(reason);
+    else this.#reply.cancel(reason);
+  }
+
+  resume(): void {}
+
+  abort(): void {
+    this.#timer?.cancel();
+    this.over();
+  }
+
+  #begin(): void {
+    const { fault, status = 200, headers = {}, body, bodyMs = 0 } = this.answer;
+    if (fault === 'refuse' || fault === 'reset' || fault === 'garbage') {
+      this.over();
+      this.reject(new MeshError(FAULT_CODES[fault], `${this.call.endpoint?.origin} was told to ${fault}`, { service: this.call.service }));
+      return;
+    }
+    this.call.progress = 'answered';
+    this.call.latencyMs = this.clock.now() - this.call.sentMs;
+    const json = typeof body === 'object' && !(body instanceof Uint8Array) && body !== null && !('content-type' in headers);
+    const raw = Object.entries(json ? { 'content-type': 'application/json', ...headers } : headers).flat();
+    const reply = new Reply(status, '', raw, this);
+    this.#reply = reply;
+    this.resolve(reply);
+    const bytes = bytesOf(body);
+    if (bodyMs === 0 && fault === undefined) {
+      this.#finish(bytes);
+      return;
+    }
+    reply.push(bytes.subarray(0, Math.ceil(bytes.length / 2)));
+    this.#later(bodyMs, () => {
+      if (fault === undefined) {
+        this.#finish(bytes.subarray(Math.ceil(bytes.length / 2)));
+        return;
+      }
+      this.over();
+      reply.fail(
+        new MeshError('ERR_MESH_BODY', `${this.call.endpoint?.origin} was told to break off its answer`, { service: this.call.service }),
+      );
+    });
+  }
+
+  #finish(bytes: Buffer): void {
+    this.over();
+    if (bytes.length > 0) this.#reply?.push(bytes);
+    this.#reply?.end();
+  }
+
+  #later(delayMs: number, work: () => void): void {
+    if (delayMs === 0) work();
+    else this.#timer = this.clock.setTimer(work, delayMs);
+  }
+}
+
+const FAULT_CODES = { refuse: 'ERR_MESH_CONNECT', reset: 'ERR_MESH_LOST', garbage: 'ERR_MESH_PROTOCOL' } as const;
+
+function receive(call: Call, endpoint: string): MockRequest {
+  const headers: Record<string, string> = {};
+  for (let i = 0; i < call.headers.length; i += 2) headers[(call.headers[i] as string).toLowerCase()] = call.headers[i + 1] as string;
+  const payload = call.body?.open();
+  return {
+    endpoint,
+    service: call.service,
+    method: call.method,
+    path: call.path,
+    headers,
+    attempt: call.attempt,
+    body: () => textOf(payload),
+  };
+}
+
+async function textOf(payload: Payload | undefined): Promise<string> {
+  if (payload === undefined) return '';
+  if (typeof payload === 'string') return payload;
+  return (payload instanceof Uint8Array ? Buffer.from(payload) : await buffer(payload)).toString();
+}
+
+function bytesOf(body: unknown): Buffer {
+  if (body === undefined || body === null) return Buffer.alloc(0);
+  if (typeof body === 'string' || body instanceof Uint8Array) return Buffer.from(body);
+  return Buffer.from(JSON.stringify(body));
+}
+
+function isList(script: MockScript): script is readonly MockAnswer[] {
+  return Array.isArray(script);
+}
+
+function withPort(origin: string): string {
+  const { protocol, hostname } = new URL(origin);
+  return `${protocol}//${hostname}:${protocol === 'https:' ? 443 : 80}`;
+}

@@ -1,0 +1,20 @@
+/**
+ * Parts of undici by file. Its main entry installs a dispatcher for the built-in fetch as a side effect, and
+ * loads three times as much; these files do neither.
+ */
+declare module 'undici/lib/dispatcher/pool.js' {
+  export { Pool as default } from 'undici';
+}
+declare module 'undici/lib/dispatcher/dispatcher.js' {
+  export { Dispatcher as default } from 'undici';
+}
+declare module 'undici/lib/core/connect.js' {
+  export { buildConnector as default } from 'undici';
+}
+declare module 'undici/lib/handler/unwrap-handler.js' {
+  import type { Dispatcher } from 'undici';
+
+  /** Gives a handler of either protocol the older one's methods. */
+  const UnwrapHandler: { unwrap(handler: Dispatcher.DispatchHandler): Required<Dispatcher.DispatchHandler> };
+  export default UnwrapHandler;
+}

@@ -1,0 +1,129 @@
+import type { buildConnector as buildConnectorType, Dispatcher, Pool as PoolType } from 'undici';
+import buildConnector from 'undici/lib/core/connect.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
+import type { Call } from '../core/call.js';
+import type { Timer } from '../core/clock.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { Reply } from '../core/reply.js';
+import type { Payload, RequestBody } from '../core/request-body.js';
+import { Exchange } from './exchange.js';
+import type { Connection, Transport, TransportScope } from './transport.js';
+
+/**
+ * HTTP/1.1 over undici: one pool of connections an endpoint, made at the endpoint's first request and let go
+ * of once it has been idle long enough that its sockets are closed anyway (an idle pool costs some 20 KB, and
+ * a client may know ten thousand endpoints).
+ *
+ * undici's own timeouts are off: the mesh's policies bound every phase, and two clocks for one time is a
+ * fault to find later.
+ */
+export function undiciTransport(): Transport {
+  return { connect: (endpoint, scope) => new PooledConnection(endpoint, scope) };
+}
+
+class PooledConnection implements Connection {
+  private pool: PoolType | undefined = undefined;
+  private idleTimer: Timer | undefined = undefined;
+  private closed = false;
+
+  constructor(
+    private readonly endpoint: Endpoint,
+    private readonly scope: TransportScope,
+  ) {}
+
+  readonly send = (call: Call): Promise<Reply> =>
+    new Promise<Reply>((resolve, reject) => {
+      const exchange = new Exchange(call, this.scope.clock, resolve, reject);
+      call.waitsFor(exchange);
+      const pool = this.pool ?? this.open();
+      const { basePath } = this.endpoint.instance;
+      const path = basePath === '' ? call.path : basePath + call.path;
+      const { body } = call;
+      const options =
+        body === undefined
+          ? { path, method: call.method, headers: call.headers, body: null }
+          : {
+              path,
+              method: call.method,
+              headers: headersWithLength(call.headers, body),
+              body: payload(body, exchange),
+            };
+      pool.dispatch(options as Dispatcher.DispatchOptions, exchange as Dispatcher.DispatchHandler);
+    });
+
+  raw(): Dispatcher {
+    return this.pool ?? this.open();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.letGo();
+  }
+
+  private open(): PoolType {
+    const { connections, tls, inMeshContext } = this.scope;
+    const connect = buildConnector({ ...tls, allowH2: false, timeout: connections.connectTimeoutMs } as buildConnectorType.BuildOptions);
+    const pool = new Pool(this.endpoint.origin, {
+      connections: connections.max,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: connections.idleMs,
+      keepAliveMaxTimeout: connections.idleMs,
+      ...(connections.maxAgeMs === Number.POSITIVE_INFINITY ? {} : { clientTtl: connections.maxAgeMs }),
+      connect: ((options, callback) => inMeshContext(() => connect(options, callback))) as buildConnectorType.connector,
+    });
+    this.pool = pool;
+    this.watchIdle();
+    return pool;
+  }
+
+  /** Closes the pool once nothing has been sent for longer than a socket is kept. */
+  private watchIdle(): void {
+    const { clock, connections } = this.scope;
+    const keepMs = connections.idleMs + IDLE_MARGIN_MS;
+    this.idleTimer = clock.setTimer(() => {
+      if (this.endpoint.inFlight > 0 || clock.now() - this.endpoint.lastUsedMs < keepMs) this.watchIdle();
+      else this.letGo();
+    }, keepMs);
+    this.idleTimer.unref();
+  }
+
+  private letGo(): void {
+    this.idleTimer?.cancel();
+    this.idleTimer = undefined;
+    const { pool } = this;
+    this.pool = undefined;
+    if (pool === undefined) return;
+    if (this.closed) pool.destroy().catch(noop);
+    else pool.close().catch(noop);
+  }
+}
+
+/** Added to the time that idle sockets are kept, so that the last one has closed by itself. */
+const IDLE_MARGIN_MS = 1_000;
+
+function noop(): void {}
+
+/** undici computes the length of strings and bytes; of anything else only the body knows it. */
+function headersWithLength(headers: readonly string[], body: RequestBody): string[] {
+  if (body.length === undefined) return headers as string[];
+  for (let i = 0; i < headers.length; i += 2) if (headers[i]?.toLowerCase() === 'content-length') return headers as string[];
+  return [...headers, 'content-length', String(body.length)];
+}
+
+function payload(body: RequestBody, exchange: Exchange): Payload {
+  const opened = body.open();
+  if (typeof opened === 'string' || opened instanceof Uint8Array) return opened;
+  return watched(opened, exchange);
+}
+
+/** Passes a stream's chunks on, and tells its own failure from the socket's. */
+async function* watched(chunks: AsyncIterable<Uint8Array>, exchange: Exchange): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    exchange.requestBodyError = { error };
+    throw error;
+  }
+}

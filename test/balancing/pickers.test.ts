@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { leastRequest } from '../../src/balancing/least-request.js';
+import { p2c } from '../../src/balancing/p2c.js';
+import { pendingRequests } from '../../src/balancing/pending-requests.js';
+import { random } from '../../src/balancing/random.js';
+import { roundRobin } from '../../src/balancing/round-robin.js';
+import type { Endpoint } from '../../src/core/endpoint.js';
+import type { Shutter } from '../../src/core/gate.js';
+import type { Balancer } from '../../src/core/picker.js';
+import { seededRandom } from '../../src/testing/seeded-random.js';
+import { aCall, cellsOf, endpointOf, pickerFor, settled, sharesOf, viewOf, weightedView } from './endpoints.js';
+
+/** What holds for every balancer. */
+
+const balancers: Record<string, () => Balancer> = {
+  random: () => random(),
+  roundRobin: () => roundRobin(),
+  p2c: () => p2c(),
+  'p2c by pending requests': () => p2c({ load: pendingRequests(), fullScanUpTo: 0 }),
+  leastRequest: () => leastRequest({ fullScanUpTo: 3, choices: 3 }),
+};
+
+/** One thing that happens to a service's endpoints. Indices are taken modulo what there is. */
+const change = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('add' as const),
+      weight: fc.integer({ min: 1, max: 3 }),
+      priority: fc.integer({ min: 0, max: 2 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), index: fc.nat(50) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('shut' as const),
+      index: fc.nat(50),
+      reason: fc.constantFrom('broken' as const, 'busy' as const),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('open' as const), index: fc.nat(50) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('pick' as const), latencyMs: fc.integer({ min: 0, max: 900 }), failed: fc.boolean() }),
+  },
+);
+
+for (const [name, make] of Object.entries(balancers)) {
+  describe(name, () => {
+    test('never picks an endpoint that is shut, removed or of a lower priority, and always picks one if there is one', () => {
+      fc.assert(
+        fc.property(fc.array(change, { maxLength: 120 }), fc.nat(), (changes, seed) => {
+          const view = viewOf();
+          const picker = pickerFor(make(), view, seededRandom(seed));
+          const present: { endpoint: Endpoint; shutter: Shutter; shut: boolean }[] = [];
+          let nowMs = 0;
+          let added = 0;
+          for (const each of changes) {
+            nowMs += 10;
+            if (each.kind === 'add') {
+              const endpoint = endpointOf(added++, { weight: each.weight, priority: each.priority });
+              view.add(endpoint);
+              present.push({ endpoint, shutter: view.shutterFor(endpoint), shut: false });
+            } else if (each.kind === 'pick') {
+              const open = present.filter(({ shut }) => !shut);
+              const priority = Math.min(...open.map(({ endpoint }) => endpoint.instance.priority));
+              const allowed = open.map(({ endpoint }) => endpoint).filter(({ instance }) => instance.priority === priority);
+              const endpoint = picker.pick(view, aCall, nowMs);
+              if (endpoint === undefined) {
+                assert.equal(allowed.length, 0);
+                continue;
+              }
+              assert.ok(allowed.includes(endpoint), endpoint.id);
+              settled(picker, endpoint, each.failed ? 'failure' : 'success', each.latencyMs, nowMs);
+            } else if (present.length > 0) {
+              const index = each.index % present.length;
+              const target = present[index];
+              assert.ok(target);
+              if (each.kind === 'remove') {
+                view.remove(target.endpoint);
+                present.splice(index, 1);
+              } else if (each.kind === 'shut') {
+                target.shutter.shut(each.reason);
+                target.shut = true;
+              } else {
+                target.shutter.open();
+                target.shut = false;
+              }
+            }
+          }
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    test('picks the same endpoints again with the same seed', () => {
+      const sequence = () => {
+        const { view } = weightedView([1, 2, 3, 4, 5, 6]);
+        const picker = pickerFor(make(), view, seededRandom(99));
+        return Array.from({ length: 100 }, () => picker.pick(view, aCall, 0)?.id);
+      };
+      assert.deepEqual(sequence(), sequence());
+    });
+
+    test('remembers an endpoint in its cells alone: a removed one that comes back is unknown, any other unchanged', () => {
+      const { view, endpoints } = weightedView([1, 1, 1]);
+      const [first, second] = endpoints;
+      assert.ok(first && second);
+      const picker = pickerFor(make(), view);
+      for (const endpoint of endpoints) settled(picker, endpoint, 'failure', 50, 10);
+      const before = cellsOf(view, second);
+      view.remove(first);
+      view.add(first);
+      assert.deepEqual(cellsOf(view, first), { inFlight: 0, load: 0, stampMs: 0 });
+      assert.deepEqual(cellsOf(view, second), before);
+    });
+
+    test('allocates nothing on a pick, beyond what the source of chance does', () => {
+      assert.ok(globalThis.gc, 'run with --expose-gc');
+      const { view, endpoints } = weightedView(Array.from({ length: 20 }, () => 1));
+      const picker = pickerFor(make(), view, { next: () => 0.37 });
+      for (const endpoint of endpoints) settled(picker, endpoint, 'success', 5, 1);
+      sharesFlat(50_000);
+      const perPick = Math.min(...[1, 2, 3].map(() => sharesFlat(200_000)));
+      // A closure or an object would be some tens of bytes; what a run allocates otherwise is spread over its picks.
+      assert.ok(perPick < 2, `${perPick} bytes a pick`);
+
+      function sharesFlat(picks: number): number {
+        globalThis.gc?.();
+        const before = process.memoryUsage().heapUsed;
+        for (let i = 0; i < picks; i++) picker.pick(view, aCall, 100);
+        return (process.memoryUsage().heapUsed - before) / picks;
+      }
+    });
+
+    test('leaves no endpoint of a new list out', () => {
+      const { view } = weightedView([1, 1, 1]);
+      assert.equal(sharesOf(pickerFor(make(), view), view, 300).size, 3);
+    });
+  });
+}
