@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from './core/clock.js';
 import { DeadlineQueue } from './core/deadline-queue.js';
 import type { Announcement, DiscoveryHost, Lease } from './core/discovery.js';
@@ -8,7 +9,8 @@ import { durationMs, wholeNumberIn } from './core/options-check.js';
 import { systemRandom } from './core/random.js';
 import { ServiceCache } from './discovery/service-cache.js';
 import { MeshDispatcher } from './facade/dispatcher.js';
-import { type MeshFetch, meshFetch, serviceFetch } from './facade/fetch.js';
+import { type FacadeParts, type MeshFetch, meshFetch, serviceFetch } from './facade/fetch.js';
+import { TargetReader } from './facade/target.js';
 import { inspectMesh, type MeshState } from './inspect.js';
 import { type MeshOptions, meshSettings } from './options.js';
 import { type MeshParts, Service } from './service.js';
@@ -102,14 +104,15 @@ export function createMesh(options: MeshOptions): Mesh {
   const refusal = () => (closing === undefined ? undefined : new MeshError('ERR_MESH_CLOSED', 'the mesh is closed'));
   const parts: MeshParts = { discovery, host, clock, random, events, deadlines, transport, cache: settings.cache, inMeshContext, refusal };
   const cache = new ServiceCache<Service>(settings.cache);
-  const serviceOf = hostToService(options);
+  const reader = new TargetReader(hostToService(options));
 
   const service = (name: string): Service =>
     cache.get(name) ?? cache.create(name, () => new Service(name, settings.services.get(name) ?? settings.defaults, parts));
 
   const runtimeFetch = globalThis.fetch;
-  const fetchParts = { serviceOf, service, unknownHosts: options.unknownHosts ?? 'passthrough', runtimeFetch };
+  const fetchParts: FacadeParts = { reader, service, unknownHosts: options.unknownHosts ?? 'passthrough', runtimeFetch };
   const fetch = meshFetch(fetchParts);
+  const handles = new LRUCache<string, ServiceHandle>({ max: settings.cache.maxServices });
   let dispatcher: MeshDispatcher | undefined;
 
   const mesh: Mesh = {
@@ -119,8 +122,12 @@ export function createMesh(options: MeshOptions): Mesh {
       return dispatcher;
     },
     service(name) {
-      checkServiceName(name);
-      return { name, fetch: serviceFetch(name, fetchParts) };
+      let handle = handles.get(name);
+      if (handle === undefined) {
+        handle = { name: checkServiceName(name), fetch: serviceFetch(name, fetchParts) };
+        handles.set(name, handle);
+      }
+      return handle;
     },
     on(name, listener) {
       events.on(name, listener);

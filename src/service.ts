@@ -76,23 +76,25 @@ export class Service implements Cached {
     parts.inMeshContext(() => this.endpoints.start());
   }
 
-  /** Sends a call down the stack. The call counts as under way until its answer's body has ended. */
-  send(call: Call): Promise<Reply> {
+  /** Sends a call down the stack. Whoever does must tell how it went: `answered` or `failed`. */
+  begin(call: Call): Promise<Reply> {
     const refused = this.parts.refusal();
     if (refused !== undefined) return Promise.reject(refused);
     this.active.enter(call);
-    return this.stack(call).then(
-      (reply) => {
-        if (reply.ending !== undefined) this.active.leave(call);
-        else reply.onEnd(() => this.active.leave(call));
-        return reply;
-      },
-      (error) => {
-        this.active.leave(call);
-        call.body?.discard(error);
-        throw withAttempts(error, call);
-      },
-    );
+    return this.stack(call);
+  }
+
+  /** The call has its reply; it counts as under way until the body has ended. */
+  answered(call: Call, reply: Reply): void {
+    if (reply.ending !== undefined) this.active.leave(call);
+    else reply.onEnd(() => this.active.leave(call));
+  }
+
+  /** The call is over without a reply. Returns what its caller should be told. */
+  failed(call: Call, error: unknown): unknown {
+    this.active.leave(call);
+    call.body?.discard(error);
+    return withAttempts(error, call);
   }
 
   /** Policies of the stack by name, for what one call overrides. */

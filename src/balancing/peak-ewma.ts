@@ -2,7 +2,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import { LOAD, LOAD_STAMP } from '../core/endpoint-view.js';
 import { durationMs, knownKeys } from '../core/options-check.js';
 import type { Verdict } from '../core/verdict.js';
-import { decayOf } from './decay.js';
+import { growthOf } from './decay.js';
 import type { Load, LoadMeasure } from './load.js';
 
 /**
@@ -62,25 +62,25 @@ const LEAST_LATENCY_MS = 1e-3;
 const MAX_RETRY_AFTER_MS = 300_000;
 
 class PeakEwma implements LoadMeasure {
-  private readonly lifetimesPerMs: number;
+  private readonly eighthsPerMs: number;
 
   constructor(
-    decayMs: number,
+    private readonly decayMs: number,
     private readonly penaltyMs: number,
   ) {
-    this.lifetimesPerMs = 1 / decayMs;
+    this.eighthsPerMs = 1 / 8 / decayMs;
   }
 
   cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number {
     const load = cells[cell + LOAD] as number;
     if (load === 0) return UNMEASURED_MS * inFlight;
-    return Math.abs(load) * decayOf((nowMs - (cells[cell + LOAD_STAMP] as number)) * this.lifetimesPerMs) * (inFlight + 1);
+    return (Math.abs(load) * (inFlight + 1)) / growthOf((nowMs - (cells[cell + LOAD_STAMP] as number)) * this.eighthsPerMs);
   }
 
   settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void {
     if (verdict === 'ignored') return;
     const load = cells[cell + LOAD] as number;
-    const decayed = Math.abs(load) * Math.exp(((cells[cell + LOAD_STAMP] as number) - nowMs) * this.lifetimesPerMs);
+    const decayed = Math.abs(load) * Math.exp(((cells[cell + LOAD_STAMP] as number) - nowMs) / this.decayMs);
     const retryAfterMs = Math.min(endpoint.retryAfterMs - nowMs, MAX_RETRY_AFTER_MS);
     if (verdict !== 'success') {
       cells[cell + LOAD] = -Math.max(latencyMs, this.penaltyMs, retryAfterMs, decayed);

@@ -2,7 +2,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import { LOAD, LOAD_STAMP } from '../core/endpoint-view.js';
 import { durationMs, knownKeys, numberIn } from '../core/options-check.js';
 import type { Verdict } from '../core/verdict.js';
-import { decayOf } from './decay.js';
+import { growthOf } from './decay.js';
 import type { Load, LoadMeasure } from './load.js';
 
 /**
@@ -43,26 +43,26 @@ export function pendingRequests(options: PendingRequestsOptions = {}): Load {
 const MAX_FAILURES = 10;
 
 class PendingRequests implements LoadMeasure {
-  private readonly lifetimesPerMs: number;
+  private readonly eighthsPerMs: number;
 
   constructor(
-    memoryMs: number,
+    private readonly memoryMs: number,
     private readonly failureWeight: number,
   ) {
-    this.lifetimesPerMs = 1 / memoryMs;
+    this.eighthsPerMs = 1 / 8 / memoryMs;
   }
 
   cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number {
     const failures = cells[cell + LOAD] as number;
     if (failures === 0) return inFlight + 1;
-    const left = failures * decayOf((nowMs - (cells[cell + LOAD_STAMP] as number)) * this.lifetimesPerMs);
+    const left = failures / growthOf((nowMs - (cells[cell + LOAD_STAMP] as number)) * this.eighthsPerMs);
     return inFlight + 1 + Math.floor(left * this.failureWeight);
   }
 
   settle(cells: Float64Array, cell: number, _endpoint: Endpoint, verdict: Verdict, _latencyMs: number, nowMs: number): void {
     if (verdict === 'success' || verdict === 'ignored') return;
     const failures = cells[cell + LOAD] as number;
-    const left = failures === 0 ? 0 : failures * Math.exp(((cells[cell + LOAD_STAMP] as number) - nowMs) * this.lifetimesPerMs);
+    const left = failures === 0 ? 0 : failures * Math.exp(((cells[cell + LOAD_STAMP] as number) - nowMs) / this.memoryMs);
     cells[cell + LOAD] = Math.min(left + 1, MAX_FAILURES);
     cells[cell + LOAD_STAMP] = nowMs;
   }

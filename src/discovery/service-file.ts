@@ -103,10 +103,12 @@ export class ServiceFile implements Discovery {
     this.failing = false;
     for (const watch of this.watches) {
       if (watch.told && !isNews) continue;
+      // Only to those who know the list before is it the outcome of a change.
+      const live = changed && watch.told;
       watch.told = true;
       const instances = this.lists.get(watch.service.toLowerCase());
       if (instances === undefined) watch.sink.failed(new UnknownServiceError(watch.service, this.name));
-      else watch.sink.snapshot(instances, { live: changed });
+      else watch.sink.snapshot(instances, { live });
     }
   }
 

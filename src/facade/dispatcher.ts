@@ -6,7 +6,7 @@ import { MeshError } from '../core/errors.js';
 import type { RawHeaders, Reply } from '../core/reply.js';
 import type { FacadeParts } from './fetch.js';
 import { extractBody } from './request-body.js';
-import { type Target, TargetReader } from './target.js';
+import type { Target } from './target.js';
 
 type Handler = Required<UndiciDispatcher.DispatchHandler>;
 type Options = UndiciDispatcher.DispatchOptions;
@@ -29,14 +29,12 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
  */
 export class MeshDispatcher extends Dispatcher {
   readonly #parts: FacadeParts;
-  readonly #reader: TargetReader;
   readonly #before: UndiciDispatcher | undefined;
   #passingOn = false;
 
   constructor(parts: FacadeParts) {
     super();
     this.#parts = parts;
-    this.#reader = new TargetReader(parts.serviceOf);
     // The runtime installs its dispatcher when its fetch is first touched.
     void globalThis.Response;
     this.#before = currentDispatcher();
@@ -45,7 +43,7 @@ export class MeshDispatcher extends Dispatcher {
   override dispatch(options: Options, givenHandler: UndiciDispatcher.DispatchHandler): boolean {
     const handler = UnwrapHandler.unwrap(givenHandler) as Handler;
     try {
-      const destination = this.#reader.read(urlOf(options));
+      const destination = this.#parts.reader.read(urlOf(options));
       if (destination.target === undefined) return this.#passOn(destination.url, options, handler);
       if (options.upgrade || options.method === 'CONNECT') this.#handOver(destination.target, options, handler);
       else this.#send(destination.target, destination.path, options, handler);
@@ -103,9 +101,12 @@ export class MeshDispatcher extends Dispatcher {
     const idempotent = options.idempotent ?? IDEMPOTENT.has(method);
     const call = new Call({ service: target.service, method, path, headers, body, idempotent });
     handler.onConnect((reason?: Error) => call.cancel(reason ?? new DOMException('This operation was aborted', 'AbortError')));
-    service.send(call).then(
-      (reply) => deliver(reply, call, handler),
-      (error) => handler.onError(error),
+    service.begin(call).then(
+      (reply) => {
+        service.answered(call, reply);
+        deliver(reply, call, handler);
+      },
+      (error) => handler.onError(service.failed(call, error) as Error),
     );
   }
 

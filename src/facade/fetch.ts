@@ -2,7 +2,6 @@ import { Call } from '../core/call.js';
 import { MeshError } from '../core/errors.js';
 import type { Reply } from '../core/reply.js';
 import type { Service } from '../service.js';
-import type { HostToService } from '../service-names.js';
 import { type CheckedCallOptions, callOptions } from './call-options.js';
 import type { MeshFetch, MeshRequestInit } from './fetch-types.js';
 import { requestHeaders } from './headers.js';
@@ -10,13 +9,13 @@ import { nextHop } from './redirect.js';
 import { isRequest, PLAIN_GET, partsOfRequest, type RequestParts, requestParts } from './request.js';
 import { extractBody } from './request-body.js';
 import { MeshResponse } from './response.js';
-import { type Destination, type Target, TargetReader } from './target.js';
+import type { Destination, Target, TargetReader } from './target.js';
 
 export type { CallOptions, MeshBody, MeshFetch, MeshRequestInit } from './fetch-types.js';
 
 /** What the facades need of a mesh. */
 export interface FacadeParts {
-  readonly serviceOf: HostToService;
+  readonly reader: TargetReader;
   /** The service of this name, running. */
   service(name: string): Service;
   readonly unknownHosts: 'passthrough' | 'error';
@@ -29,7 +28,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']);
 
 /** `mesh.fetch`: services go into the mesh, other hosts to the runtime's own `fetch`. */
 export function meshFetch(parts: FacadeParts): MeshFetch {
-  const reader = new TargetReader(parts.serviceOf);
+  const { reader } = parts;
   const fetch: MeshFetch = (input, init) => {
     try {
       if (typeof input === 'string') return go(reader.read(input), init === undefined ? PLAIN_GET : requestParts(init), input, init);
@@ -51,7 +50,7 @@ export function meshFetch(parts: FacadeParts): MeshFetch {
     init: MeshRequestInit | undefined,
   ): Promise<Response> {
     if (destination.target === undefined) return passThrough(destination.url, input, init);
-    return send(parts, reader, destination.target, destination.path, destination.url, request, init);
+    return send(parts, destination.target, destination.path, destination.url, request, init);
   }
 
   function passThrough(url: URL, input: string | URL | Request, init: MeshRequestInit | undefined): Promise<Response> {
@@ -74,14 +73,14 @@ export function meshFetch(parts: FacadeParts): MeshFetch {
 
 /** `mesh.service(name).fetch`: paths, and URLs of the service's own origin. */
 export function serviceFetch(name: string, parts: FacadeParts): MeshFetch {
-  const reader = new TargetReader(parts.serviceOf);
+  const { reader } = parts;
   const base = reader.named(name);
   return (input, init) => {
     try {
       const request = isRequest(input) ? partsOfRequest(input, init) : init === undefined ? PLAIN_GET : requestParts(init);
       const text = typeof input === 'string' ? input : isRequest(input) ? input.url : String(input);
       const { path, url } = reader.readWithin(base, text);
-      return send(parts, reader, base, path, url, request, init);
+      return send(parts, base, path, url, request, init);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -91,7 +90,6 @@ export function serviceFetch(name: string, parts: FacadeParts): MeshFetch {
 /** A call on its way: what its redirects need to know again. */
 interface Journey {
   readonly parts: FacadeParts;
-  readonly reader: TargetReader;
   readonly request: RequestParts;
   readonly mesh: CheckedCallOptions | undefined;
   readonly hops: number;
@@ -99,7 +97,6 @@ interface Journey {
 
 function send(
   parts: FacadeParts,
-  reader: TargetReader,
   target: Target,
   path: string,
   url: string,
@@ -124,24 +121,35 @@ function send(
     overrides: mesh?.overrides,
     pinned: mesh?.pinned,
   });
-  return travel(call, service, url, { parts, reader, request, mesh, hops: 0 });
+  return travel(call, service, url, { parts, request, mesh, hops: 0 });
 }
 
 /** Sends the call and makes a Response of its reply, or follows where the reply points. */
 function travel(call: Call, service: Service, url: string, journey: Journey): Promise<Response> {
   const { signal } = journey.request;
-  if (signal === undefined) return service.send(call).then((reply) => arrive(reply, call, service, url, journey));
+  if (signal === undefined) {
+    return service.begin(call).then(
+      (reply) => {
+        service.answered(call, reply);
+        return arrive(reply, call, service, url, journey);
+      },
+      (error) => {
+        throw service.failed(call, error);
+      },
+    );
+  }
   const onAbort = () => call.cancel(signal.reason);
   const forget = () => signal.removeEventListener('abort', onAbort);
   signal.addEventListener('abort', onAbort);
-  return service.send(call).then(
+  return service.begin(call).then(
     (reply) => {
+      service.answered(call, reply);
       reply.onEnd(forget);
       return arrive(reply, call, service, url, journey);
     },
     (error) => {
       forget();
-      throw error;
+      throw service.failed(call, error);
     },
   );
 }
@@ -156,7 +164,8 @@ function arrive(reply: Reply, call: Call, service: Service, url: string, journey
 }
 
 function follow(hop: NonNullable<ReturnType<typeof nextHop>>, call: Call, service: Service, journey: Journey): Promise<Response> {
-  const { parts, reader, request, mesh } = journey;
+  const { parts, request, mesh } = journey;
+  const { reader } = parts;
   const { signal } = request;
   if (signal?.aborted === true) return Promise.reject(signal.reason);
   const destination =
@@ -177,7 +186,7 @@ function follow(hop: NonNullable<ReturnType<typeof nextHop>>, call: Call, servic
     overrides,
     pinned,
   });
-  return travel(following, next, destination.url, { parts, reader, request, mesh, hops: journey.hops + 1 });
+  return travel(following, next, destination.url, { parts, request, mesh, hops: journey.hops + 1 });
 }
 
 /** A redirect that leads out of the mesh goes the way of every other host. */
@@ -200,15 +209,15 @@ async function leave(url: URL, hop: NonNullable<ReturnType<typeof nextHop>>, { p
 }
 
 /**
- * The headers that a request has unless its caller says otherwise. Those that only browsers have a use for
- * (accept-language, sec-fetch-mode), which Node's own `fetch` sends, are left out.
+ * The headers that a request has unless its caller says otherwise. Those that Node's own `fetch` sends without
+ * saying anything by it (accept: any, accept-language: any, sec-fetch-mode) are left out.
  */
 function defaultHeaders(service: Service, target: Target, contentType: string | undefined): readonly string[] {
   const headers = service.settings.host === 'service' ? withHost(target) : COMMON_HEADERS;
   return contentType === undefined ? headers : [...headers, 'content-type', contentType];
 }
 
-const COMMON_HEADERS: readonly string[] = ['accept', '*/*', 'user-agent', 'fetchmesh', 'accept-encoding', 'gzip, deflate'];
+const COMMON_HEADERS: readonly string[] = ['user-agent', 'fetchmesh', 'accept-encoding', 'gzip, deflate'];
 const headersByTarget = new WeakMap<Target, readonly string[]>();
 
 function withHost(target: Target): readonly string[] {

@@ -82,7 +82,7 @@ class ReplyHeaders extends HeadersBase {
     this.#filled = true;
     const raw = this.#raw;
     for (let i = 0; i < raw.length; i += 2) {
-      Reflect.apply(platform.append, this, [headerText(raw[i] as Buffer | string), trimmed(raw[i + 1] as Buffer | string)]);
+      Reflect.apply(platform.append, this, [headerText(raw[i] as Buffer | string).toLowerCase(), trimmed(raw[i + 1] as Buffer | string)]);
     }
     return this;
   }

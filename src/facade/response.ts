@@ -146,22 +146,26 @@ export class MeshResponse extends (Response as unknown as new (body: null) => ob
   }
 
   static {
-    // What a later Node adds to Response works at once, if by the longer way of a platform response.
+    const own = MeshResponse.prototype;
+    const platform = ({ body, headers }: MeshResponse) => new Response(body, { headers });
     for (const key of Reflect.ownKeys(Response.prototype)) {
-      if (Object.hasOwn(MeshResponse.prototype, key)) continue;
       const descriptor = Object.getOwnPropertyDescriptor(Response.prototype, key) as PropertyDescriptor;
-      const platform = ({ body, headers }: MeshResponse) => new Response(body, { headers });
-      if (typeof descriptor.value === 'function') {
-        const method = descriptor.value as (...args: unknown[]) => unknown;
-        descriptor.value = function (this: MeshResponse, ...args: unknown[]) {
+      const method: unknown = descriptor.value;
+      if (Object.hasOwn(own, key)) {
+        // A `for in` finds what it finds in the built-in one.
+        Object.defineProperty(own, key, { enumerable: descriptor.enumerable === true });
+      } else if (typeof method === 'function') {
+        // What a later Node adds works at once, if by the longer way of a platform response.
+        const value = function (this: MeshResponse, ...args: unknown[]): unknown {
           return Reflect.apply(method, platform(this), args);
         };
-      } else if (descriptor.get !== undefined) {
-        descriptor.get = function (this: MeshResponse) {
+        Object.defineProperty(own, key, { ...descriptor, value });
+      } else {
+        const get = function (this: MeshResponse): unknown {
           return Reflect.get(platform(this), key);
         };
+        Object.defineProperty(own, key, { get, configurable: true, enumerable: descriptor.enumerable === true });
       }
-      Object.defineProperty(MeshResponse.prototype, key, descriptor);
     }
   }
 }

@@ -3,8 +3,8 @@ import type { DeadlineOwner } from '../core/deadline-queue.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
 import { sendSafely, timeOf } from './attempt.js';
-import { attemptTimedOut } from './timeout-errors.js';
 import type { TimeoutOverride } from './timeout.js';
+import { attemptTimedOut } from './timeout-errors.js';
 
 /**
  * The time of one try, up to its headers. What it cancels is the try that retry made, so that retry sees a

@@ -45,10 +45,18 @@ export function bulkhead(options: BulkheadOptions = {}): Policy {
   const validate = (level: Level): void => {
     if (level !== 'endpoint') return;
     if (concurrency === Number.POSITIVE_INFINITY) {
-      throw new ConfigError('bulkhead.concurrency', 'given as a whole number of at least 1 where the bulkhead stands in perEndpoint', options.concurrency);
+      throw new ConfigError(
+        'bulkhead.concurrency',
+        'given as a whole number of at least 1 where the bulkhead stands in perEndpoint',
+        options.concurrency,
+      );
     }
     if (queue > 0) {
-      throw new ConfigError('bulkhead.queue', 'left out in perEndpoint: the balancer goes elsewhere, and calls wait in a bulkhead in perCall', queue);
+      throw new ConfigError(
+        'bulkhead.queue',
+        'left out in perEndpoint: the balancer goes elsewhere, and calls wait in a bulkhead in perCall',
+        queue,
+      );
     }
   };
 

@@ -4,8 +4,8 @@ import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
 import { sendSafely, timeOf } from './attempt.js';
 import { watchIdleBody } from './body-idle.js';
-import { callTimedOut, deadlinePassed } from './timeout-errors.js';
 import type { TimeoutOverride } from './timeout.js';
+import { callTimedOut, deadlinePassed } from './timeout-errors.js';
 
 /**
  * The times of a whole call: `timeoutMs` up to the headers that are handed over, `bodyIdleTimeoutMs` for the

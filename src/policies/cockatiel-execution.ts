@@ -57,10 +57,12 @@ export class CockatielExecution implements Cancellable {
     watchBody(this.call);
     this.call.waitsFor(this);
     try {
-      policy.execute((context) => this.send(context.signal), this.call.signal).then(
-        (outcome) => this.succeeded(outcome),
-        (error) => this.failed(error),
-      );
+      policy
+        .execute((context) => this.send(context.signal), this.call.signal)
+        .then(
+          (outcome) => this.succeeded(outcome),
+          (error) => this.failed(error),
+        );
     } catch (error) {
       this.failed(error);
     }
@@ -215,7 +217,12 @@ function cancelOnAbort(fork: Call, signal: AbortSignal, call: Call): () => void 
   if (signal === call.signal) return nothing;
   const abort = () => {
     if (call.cancelled) return;
-    fork.cancel(new TimeoutError('ERR_MESH_ATTEMPT_TIMEOUT', 'a cockatiel policy cancelled the attempt', { service: call.service, cause: signal.reason }));
+    fork.cancel(
+      new TimeoutError('ERR_MESH_ATTEMPT_TIMEOUT', 'a cockatiel policy cancelled the attempt', {
+        service: call.service,
+        cause: signal.reason,
+      }),
+    );
   };
   signal.addEventListener('abort', abort, { once: true });
   return () => signal.removeEventListener('abort', abort);

@@ -74,12 +74,12 @@ export class EndpointBreaker implements Gate, BreakerObserver {
     this.timer = undefined;
     const { changesAtMs } = this.state;
     if (this.disposed || changesAtMs === Number.POSITIVE_INFINITY) return;
-    this.timer = this.scope.clock.setTimer(this.due, Math.max(0, changesAtMs - nowMs));
+    this.timer = this.scope.clock.setTimer(() => this.due(), Math.max(0, changesAtMs - nowMs));
     this.timer.unref();
   }
 
   /** Node's timers may fire a fraction of a millisecond early by the clock; what was due is due. */
-  private readonly due = (): void => {
+  private due(): void {
     this.state.advance(Math.max(this.state.changesAtMs, this.scope.clock.now()));
-  };
+  }
 }

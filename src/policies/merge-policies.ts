@@ -49,7 +49,11 @@ function definedIn(settings: StandardOptions): StandardOptions {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
-function mergeList<At extends Level>(list: string, defaults: readonly Policy<At>[] = [], own: readonly Policy<At>[] = []): readonly Policy<At>[] {
+function mergeList<At extends Level>(
+  list: string,
+  defaults: readonly Policy<At>[] = [],
+  own: readonly Policy<At>[] = [],
+): readonly Policy<At>[] {
   refuseDoubles(list, defaults);
   refuseDoubles(list, own);
   const named = new Set(own.map((policy) => policy.name));
@@ -67,7 +71,8 @@ function mergeList<At extends Level>(list: string, defaults: readonly Policy<At>
 function refuseDoubles<At extends Level>(list: string, policies: readonly Policy<At>[]): void {
   const seen = new Set<string>();
   for (const { name } of policies) {
-    if (seen.has(name)) throw new ConfigError(list, 'a list with each policy name once: calls and services name policies by it', `two of '${name}'`);
+    if (seen.has(name))
+      throw new ConfigError(list, 'a list with each policy name once: calls and services name policies by it', `two of '${name}'`);
     seen.add(name);
   }
 }

@@ -77,7 +77,8 @@ function checkAttempts(attempts: number): number {
 /** A shared budget, or how to make one for each service. */
 function budgetOf({ budget, budgetRatio, budgetTokens }: RetryOptions): () => RetryBudget {
   if (budget !== undefined) {
-    if (typeof budget?.take !== 'function') throw new ConfigError('retry.budget', 'a budget made by retryBudget({ ratio, tokens })', budget);
+    if (typeof budget?.take !== 'function')
+      throw new ConfigError('retry.budget', 'a budget made by retryBudget({ ratio, tokens })', budget);
     if (budgetRatio !== undefined || budgetTokens !== undefined) {
       throw new ConfigError('retry.budget', 'left out where budgetRatio or budgetTokens is given: the budget has its own', budget);
     }
@@ -98,7 +99,8 @@ function methodsOf(methods: readonly string[] | undefined): ReadonlySet<string> 
 
 function predicateOf(retryOn: RetryOptions['retryOn']): RetryPredicate | undefined {
   if (retryOn === undefined || typeof retryOn === 'function') return retryOn;
-  if (!Array.isArray(retryOn)) throw new ConfigError('retry.retryOn', 'a list of statuses or a function (outcome, call) => boolean', retryOn);
+  if (!Array.isArray(retryOn))
+    throw new ConfigError('retry.retryOn', 'a list of statuses or a function (outcome, call) => boolean', retryOn);
   retryOn.forEach((status, index) => {
     wholeNumberIn(`retry.retryOn[${index}]`, status, 100, 599);
   });

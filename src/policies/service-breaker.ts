@@ -64,7 +64,9 @@ export class ServiceBreaker implements BreakerObserver {
       const message = `its circuit breaker is open for another ${Math.ceil(retryAfterMs)} ms, because too many calls failed`;
       return new MeshError('ERR_MESH_CIRCUIT_OPEN', message, { service, retryAfterMs });
     }
-    return new MeshError('ERR_MESH_CIRCUIT_OPEN', 'its circuit breaker is half open, and the calls that try it out are under way', { service });
+    return new MeshError('ERR_MESH_CIRCUIT_OPEN', 'its circuit breaker is half open, and the calls that try it out are under way', {
+      service,
+    });
   }
 }
 

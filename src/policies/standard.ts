@@ -32,7 +32,16 @@ export interface StandardPolicies extends PolicyLists {
   readonly settings: StandardOptions;
 }
 
-const KEYS = ['timeoutMs', 'attemptTimeoutMs', 'bodyIdleTimeoutMs', 'deadlineHeader', 'retry', 'bulkhead', 'circuitBreaker', 'endpointConcurrency'];
+const KEYS = [
+  'timeoutMs',
+  'attemptTimeoutMs',
+  'bodyIdleTimeoutMs',
+  'deadlineHeader',
+  'retry',
+  'bulkhead',
+  'circuitBreaker',
+  'endpointConcurrency',
+];
 
 /** The total and the attempt of .NET's standard resilience handler, the one peer that ships both. */
 const TIMEOUT_MS = 30_000;
@@ -85,11 +94,21 @@ export function isStandard(lists: PolicyLists): lists is StandardPolicies {
  * A time that lies within the call's. A default is lowered to it; a time that was given must fit, since with a
  * longer one the user means something that will not happen. Infinity fits: it says that the call's time is enough.
  */
-function within(name: string, given: number | undefined, byDefault: number, { timeoutMs: givenTimeoutMs }: StandardOptions, timeoutMs: number): number {
+function within(
+  name: string,
+  given: number | undefined,
+  byDefault: number,
+  { timeoutMs: givenTimeoutMs }: StandardOptions,
+  timeoutMs: number,
+): number {
   if (given === undefined) return Math.min(byDefault, timeoutMs);
   const limitMs = durationMs(`standard.${name}`, given, { infinite: true });
   if (limitMs <= timeoutMs || limitMs === Number.POSITIVE_INFINITY) return limitMs;
-  throw new ConfigError(`standard.${name}`, `at most timeoutMs (${timeoutMs}${givenTimeoutMs === undefined ? ', the default' : ''})`, limitMs);
+  throw new ConfigError(
+    `standard.${name}`,
+    `at most timeoutMs (${timeoutMs}${givenTimeoutMs === undefined ? ', the default' : ''})`,
+    limitMs,
+  );
 }
 
 function bulkheadOptions(options: StandardOptions, timeoutMs: number): BulkheadOptions {

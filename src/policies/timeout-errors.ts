@@ -42,5 +42,8 @@ export function deadlinePassed(call: Call, deadlineMs: number, what: string): Ti
 
 /** For whoever was about to start work for a call and found its time over, before its timer said so. */
 export function timeIsOver(call: Call, cause: unknown): TimeoutError {
-  return new TimeoutError('ERR_MESH_TIMEOUT', "the call's time was over before the next attempt could start", { service: call.service, cause });
+  return new TimeoutError('ERR_MESH_TIMEOUT', "the call's time was over before the next attempt could start", {
+    service: call.service,
+    cause,
+  });
 }

@@ -66,10 +66,18 @@ export function timeout(options: TimeoutOptions = {}): Policy {
   const validate = (level: Level): void => {
     // Set once per call, the header would tell a retry's server about time that is long gone.
     if (level === 'call' && deadlineHeader !== undefined) {
-      throw new ConfigError('timeout.deadlineHeader', 'left out in perCall: each try has its own time left, so it stands in perAttempt', deadlineHeader);
+      throw new ConfigError(
+        'timeout.deadlineHeader',
+        'left out in perCall: each try has its own time left, so it stands in perAttempt',
+        deadlineHeader,
+      );
     }
     if (level !== 'call' && options.bodyIdleTimeoutMs !== undefined) {
-      throw new ConfigError('timeout.bodyIdleTimeoutMs', 'left out below perCall: only the reply that is handed over has a body to watch', options.bodyIdleTimeoutMs);
+      throw new ConfigError(
+        'timeout.bodyIdleTimeoutMs',
+        'left out below perCall: only the reply that is handed over has a body to watch',
+        options.bodyIdleTimeoutMs,
+      );
     }
   };
 

@@ -25,11 +25,18 @@ class PooledConnection implements Connection {
   private pool: PoolType | undefined = undefined;
   private idleTimer: Timer | undefined = undefined;
   private closed = false;
+  /**
+   * The name for TLS. Without one undici takes it from the Host header, which is the service's name unless the
+   * endpoint's is asked for. Where there is no TLS, any will do and saves undici from looking for one.
+   */
+  private readonly servername: string | undefined;
 
   constructor(
     private readonly endpoint: Endpoint,
     private readonly scope: TransportScope,
-  ) {}
+  ) {
+    this.servername = endpoint.instance.protocol === 'http:' ? endpoint.instance.hostname : scope.tls?.servername;
+  }
 
   readonly send = (call: Call): Promise<Reply> =>
     new Promise<Reply>((resolve, reject) => {
@@ -41,12 +48,13 @@ class PooledConnection implements Connection {
       const { body } = call;
       const options =
         body === undefined
-          ? { path, method: call.method, headers: call.headers, body: null }
+          ? { path, method: call.method, headers: call.headers, body: null, servername: this.servername }
           : {
               path,
               method: call.method,
               headers: headersWithLength(call.headers, body),
               body: payload(body, exchange),
+              servername: this.servername,
             };
       pool.dispatch(options as Dispatcher.DispatchOptions, exchange as Dispatcher.DispatchHandler);
     });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decayOf } from '../../src/balancing/decay.js';
+import { growthOf } from '../../src/balancing/decay.js';
 import type { LoadMeasure } from '../../src/balancing/load.js';
 import { peakEwma } from '../../src/balancing/peak-ewma.js';
 import { LOAD, LOAD_STAMP } from '../../src/core/endpoint-view.js';
@@ -161,14 +161,14 @@ test('an attempt that the caller gave up is not noted', () => {
 test('the decay on the way of a pick is within 0.01 % after one lifetime, 2.1 % after four, and never rises', () => {
   let last = 1;
   for (let age = 0; age <= 4; age += 0.01) {
-    const error = decayOf(age) / Math.exp(-age) - 1;
+    const error = growthOf(age) / Math.exp(-age) - 1;
     assert.ok(error >= -1e-12 && error <= (age <= 1 ? 1e-4 : 2.1e-2), `${error} at ${age}`);
-    assert.ok(decayOf(age) <= last);
-    last = decayOf(age);
+    assert.ok(growthOf(age) <= last);
+    last = growthOf(age);
   }
   for (let age = 4; age < 1e6; age *= 1.5) {
-    assert.ok(decayOf(age) < last && decayOf(age) > 0);
-    last = decayOf(age);
+    assert.ok(growthOf(age) < last && decayOf(age) > 0);
+    last = growthOf(age);
   }
 });
 

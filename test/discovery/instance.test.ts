@@ -108,11 +108,19 @@ describe('parseInstance', () => {
   }
 
   it('lets names pass that only look like link-local addresses', () => {
-    for (const url of ['http://169.254.example', 'http://fe80', 'http://169.253.1.1', 'http://[fec0::1]', 'http://[::1]']) parseInstance(url);
+    for (const url of ['http://169.254.example', 'http://fe80', 'http://169.253.1.1', 'http://[fec0::1]', 'http://[::1]'])
+      parseInstance(url);
   });
 
   it('never shows a password in what it says', () => {
-    for (const url of ['http://u:s3cret@a', 'http://u:s3cret@', 'http://u:s3/cret@a:x', 'ftp://u:s3cret@a', 'u:s3cret@a', 'http://a?key=s3cret']) {
+    for (const url of [
+      'http://u:s3cret@a',
+      'http://u:s3cret@',
+      'http://u:s3/cret@a:x',
+      'ftp://u:s3cret@a',
+      'u:s3cret@a',
+      'http://a?key=s3cret',
+    ]) {
       assert.throws(
         () => parseInstance(url),
         (error: Error) => !/s3cret|cret@/.test(error.message),

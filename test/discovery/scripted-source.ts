@@ -69,7 +69,14 @@ export const DISCOVERY_EVENTS: readonly MeshEventName[] = [
   'listHeld',
 ];
 
-export function makeSet({ options, source = new ScriptedSource() }: { options?: EndpointSetOptions; source?: ScriptedSource } = {}): SetUnderTest {
+export interface SetChoices {
+  readonly options?: EndpointSetOptions;
+  readonly source?: ScriptedSource;
+  /** A source to use instead of the scripted one. */
+  readonly discovery?: Discovery;
+}
+
+export function makeSet({ options, source = new ScriptedSource(), discovery = source }: SetChoices = {}): SetUnderTest {
   const host = new TestHost();
   const events = new EventEmitter();
   const heard: SetUnderTest['heard'] = [];
@@ -78,7 +85,7 @@ export function makeSet({ options, source = new ScriptedSource() }: { options?: 
   const emptied = { count: 0 };
   const set = new EndpointSet({
     service: 'users',
-    discovery: source,
+    discovery,
     host,
     clock: host.clock,
     events,

@@ -7,10 +7,15 @@ import { seededRandom } from '../../src/testing/seeded-random.js';
 describe('backoff', () => {
   it('stays below the base times two to the retries before, and below the maximum', () => {
     fc.assert(
-      fc.property(fc.integer(), fc.integer({ min: 1, max: 2_000 }), fc.double({ min: 0, max: 1_000, noNaN: true }), (seed, retry, baseMs) => {
-        const waitMs = backoffMs(retry, { baseMs, maxMs: 1_000 }, seededRandom(seed));
-        assert.ok(waitMs >= 0 && waitMs <= Math.min(1_000, baseMs * 2 ** (retry - 1)), `${waitMs}`);
-      }),
+      fc.property(
+        fc.integer(),
+        fc.integer({ min: 1, max: 2_000 }),
+        fc.double({ min: 0, max: 1_000, noNaN: true }),
+        (seed, retry, baseMs) => {
+          const waitMs = backoffMs(retry, { baseMs, maxMs: 1_000 }, seededRandom(seed));
+          assert.ok(waitMs >= 0 && waitMs <= Math.min(1_000, baseMs * 2 ** (retry - 1)), `${waitMs}`);
+        },
+      ),
     );
   });
 
@@ -32,7 +37,10 @@ describe('backoff', () => {
   });
 
   it('refuses a base above the maximum, and times that are none', () => {
-    assert.throws(() => backoffOptions('backoff', { baseMs: 20, maxMs: 10 }), /backoff\.baseMs must be at most backoff\.maxMs \(10\), got 20/);
+    assert.throws(
+      () => backoffOptions('backoff', { baseMs: 20, maxMs: 10 }),
+      /backoff\.baseMs must be at most backoff\.maxMs \(10\), got 20/,
+    );
     assert.throws(() => backoffOptions('backoff', { baseMs: -1 }), /backoff\.baseMs/);
     assert.throws(() => backoffOptions('backoff', { maxMs: Number.POSITIVE_INFINITY }), /backoff\.maxMs/);
   });

@@ -6,7 +6,10 @@ import { retryBudget } from '../../src/policies/retry-budget.js';
 describe('a retry budget', () => {
   it('pays for its tokens and then for nothing', () => {
     const budget = retryBudget({ tokens: 3 });
-    assert.deepEqual([1, 2, 3, 4].map(() => budget.take()), [true, true, true, false]);
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => budget.take()),
+      [true, true, true, false],
+    );
   });
 
   it('earns a token with every ten successes', () => {

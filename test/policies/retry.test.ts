@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Call } from '../../src/core/call.js';
-import { ConfigError, MeshError, withAttempts } from '../../src/core/errors.js';
+import { ConfigError, MeshError, type MeshErrorCode, withAttempts } from '../../src/core/errors.js';
+import type { Send } from '../../src/core/policy.js';
 import type { RequestBody } from '../../src/core/request-body.js';
-import { retry, type RetryOptions } from '../../src/policies/retry.js';
+import { type RetryOptions, retry } from '../../src/policies/retry.js';
 import { retryBudget } from '../../src/policies/retry-budget.js';
 import { ask, callOf, hang, lost, unreachable } from '../support/fake-send.js';
 import { Surroundings } from '../support/policy-scope.js';
@@ -22,6 +23,18 @@ function streamBody(): RequestBody & { opened: number } {
     },
     discard() {},
   };
+}
+
+/** Something above the balancer that refuses every try. */
+function refusing(code: MeshErrorCode): { readonly send: Send; tries: number } {
+  const refusal = {
+    tries: 0,
+    send: () => {
+      refusal.tries++;
+      return Promise.reject(new MeshError(code, 'no'));
+    },
+  };
+  return refusal;
 }
 
 /** The codes and statuses of the tries that were recorded. */
@@ -46,7 +59,10 @@ describe('what retry tries again', () => {
     const asked = ask(around.perCall(retry({ backoff: atOnce })));
     await around.clock.advance(0);
     assert.equal(asked.reply.status, 200);
-    assert.deepEqual(around.far.requests.map(({ call }) => call.attempt), [1, 2, 3]);
+    assert.deepEqual(
+      around.far.requests.map(({ call }) => call.attempt),
+      [1, 2, 3],
+    );
     assert.deepEqual(past(asked.call), [503, 503]);
   });
 
@@ -148,28 +164,39 @@ describe('what retry tries again', () => {
     const around = new Surroundings();
     for (const code of ['ERR_MESH_UNAVAILABLE', 'ERR_MESH_NO_ENDPOINT', 'ERR_MESH_ATTEMPT_TIMEOUT'] as const) {
       let tries = 0;
-      const send = around.perCall(retry({ backoff: atOnce }), (call) => (++tries < 2 ? Promise.reject(new MeshError(code, 'no')) : around.far.send(call)));
+      const send = around.perCall(retry({ backoff: atOnce }), (call) =>
+        ++tries < 2 ? Promise.reject(new MeshError(code, 'no')) : around.far.send(call),
+      );
       around.far.will(200);
       const asked = ask(send);
       await around.clock.advance(0);
       assert.equal(asked.reply.status, 200, code);
     }
-    for (const code of ['ERR_MESH_QUEUE_FULL', 'ERR_MESH_QUEUE_TIMEOUT', 'ERR_MESH_CONFIG', 'ERR_MESH_REQUEST', 'ERR_MESH_UNKNOWN_SERVICE', 'ERR_MESH_DISCOVERY', 'ERR_MESH_CIRCUIT_OPEN', 'ERR_MESH_CLOSED'] as const) {
-      let tries = 0;
-      const asked = ask(around.perCall(retry({ backoff: atOnce }), () => (tries++, Promise.reject(new MeshError(code, 'no')))));
+    for (const code of [
+      'ERR_MESH_QUEUE_FULL',
+      'ERR_MESH_QUEUE_TIMEOUT',
+      'ERR_MESH_CONFIG',
+      'ERR_MESH_REQUEST',
+      'ERR_MESH_UNKNOWN_SERVICE',
+      'ERR_MESH_DISCOVERY',
+      'ERR_MESH_CIRCUIT_OPEN',
+      'ERR_MESH_CLOSED',
+    ] as const) {
+      const refused = refusing(code);
+      const asked = ask(around.perCall(retry({ backoff: atOnce }), refused.send));
       await around.clock.advance(100);
       assert.equal(asked.code, code);
-      assert.equal(tries, 1, code);
+      assert.equal(refused.tries, 1, code);
     }
   });
 
   it('is not a call pinned to an endpoint that does not exist', async () => {
     const around = new Surroundings();
-    let tries = 0;
-    const asked = ask(around.perCall(retry({ backoff: atOnce }), () => (tries++, Promise.reject(new MeshError('ERR_MESH_NO_ENDPOINT', 'no')))), callOf({ pinned: 'gone' }));
+    const refused = refusing('ERR_MESH_NO_ENDPOINT');
+    const asked = ask(around.perCall(retry({ backoff: atOnce }), refused.send), callOf({ pinned: 'gone' }));
     await around.clock.advance(100);
     assert.equal(asked.code, 'ERR_MESH_NO_ENDPOINT');
-    assert.equal(tries, 1);
+    assert.equal(refused.tries, 1);
   });
 
   it('is what a list of statuses names, in place of the verdict', async () => {
@@ -191,7 +218,11 @@ describe('what retry tries again', () => {
 
   it('is what a function says, where it says something; a POST stays a POST', async () => {
     const around = new Surroundings();
-    const options: RetryOptions = { backoff: atOnce, retryOn: ({ reply, error }) => (reply === undefined ? !(error instanceof RangeError) : reply.header('x-again') === undefined ? undefined : true) };
+    const options: RetryOptions = {
+      backoff: atOnce,
+      retryOn: ({ reply, error }) =>
+        reply === undefined ? !(error instanceof RangeError) : reply.header('x-again') === undefined ? undefined : true,
+    };
     const send = around.perCall(retry(options));
     around.far.will((request) => request.reply(200, { headers: ['x-again', '1'] }), 200);
     const again = ask(send);
@@ -248,19 +279,17 @@ describe('what the caller of a retried call gets', () => {
   it('is the error of the last attempt, and all attempts are known with it', async () => {
     const around = new Surroundings();
     const [a, b] = [around.endpoint('a'), around.endpoint('b')];
+    const soon = (then: () => void) => around.clock.setTimer(then, 20);
     around.far.will(
       (request) => {
         request.call.endpoint = a;
-        setVirtual(() => request.reply(503));
+        soon(() => request.reply(503));
       },
       (request) => {
         request.call.endpoint = b;
-        setVirtual(() => lost(request));
+        soon(() => lost(request));
       },
     );
-    function setVirtual(then: () => void): void {
-      around.clock.setTimer(then, 20);
-    }
     const asked = ask(around.perCall(retry({ attempts: 2, backoff: atOnce })));
     await around.clock.advance(40);
     assert.equal(asked.code, 'ERR_MESH_LOST');
@@ -286,12 +315,7 @@ describe('what the caller of a retried call gets', () => {
 
   it('comes with the answers that were thrown away let go', async () => {
     const around = new Surroundings();
-    const body = { large: undefined as boolean | undefined };
-    around.far.will((request) => {
-      const reply = request.reply(503, { open: true });
-      reply.push(Buffer.alloc(70_000));
-      body.large = true;
-    }, 200);
+    around.far.will((request) => request.reply(503, { open: true }).push(Buffer.alloc(70_000)), 200);
     const asked = ask(around.perCall(retry({ backoff: atOnce })));
     await around.clock.advance(0);
     assert.equal(asked.reply.status, 200);
@@ -326,8 +350,14 @@ describe('how long retry waits', () => {
     assert.equal(around.far.requests.length, 3);
     await around.clock.advance(1_000);
     assert.equal(asked.reply.status, 200);
-    assert.deepEqual(heard.map(({ delayMs }) => delayMs), [50, 100, 150, 150]);
-    assert.deepEqual(heard.map(({ attempt, failed }) => [attempt, failed.status]), [1, 2, 3, 4].map((attempt) => [attempt, 503]));
+    assert.deepEqual(
+      heard.map(({ delayMs }) => delayMs),
+      [50, 100, 150, 150],
+    );
+    assert.deepEqual(
+      heard.map(({ attempt, failed }) => [attempt, failed.status]),
+      [1, 2, 3, 4].map((attempt) => [attempt, 503]),
+    );
   });
 
   it('ends at once when the caller gives up, and nothing more is sent', async () => {
@@ -412,7 +442,10 @@ describe('what a server asks retry to wait', () => {
     around.far.will(503);
     ask(around.perCall(retry({ backoff: { baseMs: 100 } })));
     await around.clock.settle();
-    assert.deepEqual(heard.map(({ delayMs }) => delayMs), [2_050]);
+    assert.deepEqual(
+      heard.map(({ delayMs }) => delayMs),
+      [2_050],
+    );
   });
 
   it('is not undercut: a wait past the time of the call hands the answer over now', async () => {
@@ -477,18 +510,20 @@ describe('the budget of retry', () => {
   it('ends retries when nothing succeeds, and says so', async () => {
     const around = new Surroundings();
     const exhausted = around.hear('retryBudgetExhausted');
+    const retried = around.hear('retry');
     const send = around.perCall(retry({ backoff: atOnce, budgetTokens: 3 }));
+    around.far.always(503);
     for (let i = 0; i < 5; i++) {
-      around.far.will(503, 503, 503);
       const asked = ask(send);
       await around.clock.advance(0);
       assert.equal(asked.reply.status, 503);
-      around.far.requests.splice(0, around.far.requests.length);
-      // What was left of the script is not for the next call.
-      while (around.far.open.length > 0) around.far.open[0]?.reply(503);
     }
-    assert.ok(exhausted.length >= 3);
-    assert.deepEqual(exhausted[0], { service: 'users', method: 'GET', path: '/users/42', failed: exhausted[0]?.failed });
+    assert.equal(around.far.requests.length, 5 + 3);
+    assert.equal(retried.length, 3);
+    assert.equal(exhausted.length, 4);
+    const { failed, ...about } = exhausted[0] ?? assert.fail();
+    assert.deepEqual(about, { service: 'users', method: 'GET', path: '/users/42' });
+    assert.equal(failed.status, 503);
   });
 
   it('is asked before the wait, and gets back what an abort made useless', async () => {

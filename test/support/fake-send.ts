@@ -13,6 +13,7 @@ export class FarEnd {
   /** What arrived, in order. */
   readonly requests: Request[] = [];
   private readonly script: Answer[] = [];
+  private usual: Answer = hang;
 
   constructor(private readonly clock: Clock) {}
 
@@ -20,15 +21,19 @@ export class FarEnd {
     new Promise<Reply>((resolve, reject) => {
       const request = new Request(call, this.clock, resolve, reject);
       this.requests.push(request);
-      const answer = this.script.shift();
+      const answer = this.script.shift() ?? this.usual;
       if (typeof answer === 'number') request.reply(answer);
-      else if (typeof answer === 'function') answer(request);
+      else answer(request);
     });
 
-  /** Answers to the next requests: a status, or something to do with the request. Those without one hang. */
-  will(...answers: readonly Answer[]): this {
+  /** Answers to the next requests: a status, or something to do with the request. */
+  will(...answers: readonly Answer[]): void {
     this.script.push(...answers);
-    return this;
+  }
+
+  /** The answer to every request that `will` has none for. Without one they hang. */
+  always(answer: Answer): void {
+    this.usual = answer;
   }
 
   get last(): Request {
@@ -39,11 +44,6 @@ export class FarEnd {
     const request = this.requests[index];
     if (request === undefined) throw new Error(`the far end has seen ${this.requests.length} requests, not ${index + 1}`);
     return request;
-  }
-
-  /** Requests that have neither been answered nor cancelled. */
-  get open(): readonly Request[] {
-    return this.requests.filter((request) => request.state === 'open');
   }
 }
 

@@ -35,7 +35,11 @@ export class Surroundings {
     return policy(next, { ...this.service, level: 'attempt' });
   }
 
-  perEndpoint(policy: Policy<'endpoint'>, endpoint: Endpoint, next: Send = this.far.send): { readonly send: Send; readonly gates: readonly Gate[] } {
+  perEndpoint(
+    policy: Policy<'endpoint'>,
+    endpoint: Endpoint,
+    next: Send = this.far.send,
+  ): { readonly send: Send; readonly gates: readonly Gate[] } {
     const gates: Gate[] = [];
     const scope: EndpointScope = {
       ...this.service,
@@ -62,7 +66,17 @@ export class Surroundings {
 }
 
 export function makeEndpoint(id: string): Endpoint {
-  return new Endpoint({ id, protocol: 'http:', hostname: id, port: 80, basePath: '', weight: 1, priority: 0, zone: undefined, metadata: {} });
+  return new Endpoint({
+    id,
+    protocol: 'http:',
+    hostname: id,
+    port: 80,
+    basePath: '',
+    weight: 1,
+    priority: 0,
+    zone: undefined,
+    metadata: {},
+  });
 }
 
 /** The error that building a policy at a level throws. */
