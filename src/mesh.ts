@@ -15,6 +15,7 @@ import { inspectMesh, type MeshState } from './inspect.js';
 import { type MeshOptions, meshSettings } from './options.js';
 import { type MeshParts, Service } from './service.js';
 import { checkServiceName, hostToService } from './service-names.js';
+import { shutDown } from './shut-down.js';
 import { undiciTransport } from './transport/undici.js';
 
 /** One service of a mesh, by name. */
@@ -104,10 +105,18 @@ export function createMesh(options: MeshOptions): Mesh {
   const refusal = () => (closing === undefined ? undefined : new MeshError('ERR_MESH_CLOSED', 'the mesh is closed'));
   const parts: MeshParts = { discovery, host, clock, random, events, deadlines, transport, cache: settings.cache, inMeshContext, refusal };
   const cache = new ServiceCache<Service>(settings.cache);
+
+  /** What a new service is made of; there are none once the mesh is closing. */
+  function partsWhileOpen(): MeshParts {
+    const refused = refusal();
+    if (refused !== undefined) throw refused;
+    return parts;
+  }
+
   const reader = new TargetReader(hostToService(options));
 
   const service = (name: string): Service =>
-    cache.get(name) ?? cache.create(name, () => new Service(name, settings.services.get(name) ?? settings.defaults, parts));
+    cache.get(name) ?? cache.create(name, () => new Service(name, settings.services.get(name) ?? settings.defaults, partsWhileOpen()));
 
   const runtimeFetch = globalThis.fetch;
   const fetchParts: FacadeParts = { reader, service, unknownHosts: options.unknownHosts ?? 'passthrough', runtimeFetch };
@@ -141,17 +150,22 @@ export function createMesh(options: MeshOptions): Mesh {
       durationMs('ready.timeoutMs', timeoutMs);
       wholeNumberIn('ready.minEndpoints', minEndpoints, 0, Number.MAX_SAFE_INTEGER);
       if (!Array.isArray(names)) throw new ConfigError('ready', "a list of services' names", names);
+      partsWhileOpen();
       await Promise.all(names.map((name) => service(checkServiceName(name)).endpoints.waitFor(minEndpoints, timeoutMs)));
     },
     async announce(announcement) {
-      const refused = refusal();
-      if (refused !== undefined) throw refused;
+      partsWhileOpen();
       if (discovery.announce === undefined) {
         throw new MeshError('ERR_MESH_CONFIG', `${discovery.name} is no registry: it has nowhere to announce`, {
           service: announcement.service,
         });
       }
       const lease = await inMeshContext(() => discovery.announce?.(announcement, host) as Promise<Lease>);
+      const refused = refusal();
+      if (refused !== undefined) {
+        await lease.close();
+        throw refused;
+      }
       leases.add(lease);
       return {
         id: lease.id,
@@ -164,40 +178,12 @@ export function createMesh(options: MeshOptions): Mesh {
     inspect: () => inspectMesh(cache.all(), discovery),
     close({ graceMs = 5_000 } = {}) {
       if (!(graceMs >= 0)) throw new ConfigError('close.graceMs', 'a number of milliseconds of at least 0', graceMs);
-      closing ??= shutDown(graceMs);
+      // In the next microtask `closing` is set, and new calls are refused.
+      closing ??= Promise.resolve().then(() => shutDown({ leases, cache, deadlines, transport, discovery, clock }, graceMs));
       return closing;
     },
     [Symbol.asyncDispose]: () => mesh.close(),
   };
-
-  async function shutDown(graceMs: number): Promise<void> {
-    // In the next microtask `closing` is set, and new calls are refused.
-    await Promise.resolve();
-    await Promise.allSettled([...leases].map((lease) => lease.close()));
-    await underWay(graceMs);
-    const closed = new MeshError('ERR_MESH_CLOSED', 'the mesh was closed while the call was under way');
-    for (const each of cache.all()) each.active.cancelAll(closed);
-    cache.close();
-    deadlines.close();
-    await transport.close?.();
-    await discovery.close?.();
-  }
-
-  /** Resolves when no call is under way, or the grace is over. */
-  function underWay(graceMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const idle = () => cache.all().every((each) => !each.inUse);
-      if (idle() || graceMs === 0) return resolve();
-      const timer = clock.setTimer(resolve, graceMs);
-      for (const each of cache.all()) {
-        each.onIdle(() => {
-          if (!idle()) return;
-          timer.cancel();
-          resolve();
-        });
-      }
-    });
-  }
 
   return mesh;
 }

@@ -13,6 +13,7 @@ import type { Reply } from './core/reply.js';
 import { EndpointSet } from './discovery/endpoint-set.js';
 import type { Cached } from './discovery/service-cache.js';
 import type { CacheSettings, ServiceSettings } from './options.js';
+import { sendSafely } from './policies/attempt.js';
 import { buildStack } from './stack.js';
 import type { Connection, Transport } from './transport/transport.js';
 
@@ -27,7 +28,7 @@ export interface MeshParts {
   readonly transport: Transport;
   readonly cache: CacheSettings;
   inMeshContext<T>(work: () => T): T;
-  /** The error for calls that come after the mesh was closed, or undefined while it is open. */
+  /** The error for calls that come once the mesh is closing, or undefined while it is open. */
   refusal(): MeshError | undefined;
 }
 
@@ -68,7 +69,6 @@ export class Service implements Cached {
         roster: this.endpoints,
         picker: this.picker,
         classify: settings.classify,
-        refusal: parts.refusal,
       },
       maxConnections: settings.connections.max,
       connect: (endpoint) => this.connect(endpoint),
@@ -81,7 +81,7 @@ export class Service implements Cached {
     const refused = this.parts.refusal();
     if (refused !== undefined) return Promise.reject(refused);
     this.active.enter(call);
-    return this.stack(call);
+    return sendSafely(this.stack, call);
   }
 
   /** The call has its reply; it counts as under way until the body has ended. */

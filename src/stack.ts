@@ -1,4 +1,5 @@
 import { type BalanceOptions, balance } from './balancing/balance.js';
+import { awaitFirstList, type ListSource } from './balancing/first-list.js';
 import type { Endpoint } from './core/endpoint.js';
 import type { GateFactory } from './core/gate.js';
 import { type EndpointScope, layers, type PolicyStack, type Send, type ServiceScope } from './core/policy.js';
@@ -12,7 +13,7 @@ import type { Connection } from './transport/transport.js';
 export interface StackParts {
   readonly scope: ServiceScope;
   readonly policies: PolicyStack;
-  readonly balancing: Omit<BalanceOptions, 'build'>;
+  readonly balancing: Omit<BalanceOptions, 'build'> & { readonly roster: ListSource };
   readonly maxConnections: number;
   connect(endpoint: Endpoint): Connection;
 }
@@ -24,14 +25,17 @@ export function buildStack(parts: StackParts): Send {
   // next), then the bulkhead with its queue (a call keeps its place over all its tries), then retry.
   const perCall = (next: Send) => layers(policies.perCall, { ...scope, level: 'call' }, next);
 
+  // The first calls of a service wait here for its list, in the time of the call and in no attempt's.
+  const listed = (next: Send) => awaitFirstList(parts.balancing.roster, next);
+
   // Once per try, before an endpoint is known. Standard: the time limit of one try, below retry so that a try
   // that takes too long is one more reason to try again.
   const perAttempt = (next: Send) => layers(policies.perAttempt, { ...scope, level: 'attempt' }, next);
 
-  // The line between the service and its endpoints: waits for the first list, picks, counts, judges.
+  // The line between the service and its endpoints: picks, counts, judges.
   const balanced = balance({ ...parts.balancing, build: (endpoint) => endpointStack(parts, endpoint) }, scope);
 
-  return perCall(perAttempt(balanced));
+  return perCall(listed(perAttempt(balanced)));
 }
 
 /** From the pick to the wire. Built when the endpoint is first picked, and kept until it is removed. */

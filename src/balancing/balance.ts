@@ -25,10 +25,6 @@ import { verdictOf } from './verdicts.js';
 /** The list of a service's endpoints, as far as balancing needs to know it. */
 export interface Roster {
   readonly view: EndpointView;
-  /** Whether a list has ever come. */
-  readonly isReady: boolean;
-  /** Waits for the first list, within the call. */
-  ready(call: Call): Promise<void>;
   /** The endpoint with this id or address. */
   find(idOrUrl: string): Endpoint | undefined;
 }
@@ -39,8 +35,6 @@ export interface BalanceOptions {
   readonly classify: Classifier | undefined;
   /** Builds an endpoint's own stack, at its first use. */
   build(endpoint: Endpoint): Send;
-  /** The error for calls that come after the mesh was closed, or undefined. */
-  refusal(): MeshError | undefined;
 }
 
 export function balance(options: BalanceOptions, scope: ServiceScope): Send {
@@ -49,10 +43,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
   const { clock, random, service } = scope;
 
   const send: Send = (call) => {
-    if (!roster.isReady) return roster.ready(call).then(() => send(call));
     if (call.cancelled) return Promise.reject(call.cancelReason);
-    const refused = options.refusal();
-    if (refused !== undefined) return Promise.reject(refused);
     const nowMs = clock.now();
     call.nowMs = nowMs;
     const endpoint = call.pinned === undefined ? pick(call, nowMs) : roster.find(call.pinned);

@@ -13,6 +13,10 @@ import type { Random } from '../core/random.js';
 /** At a mean weight of a fourth of the largest one, one draw in a hundred takes more tries than this. */
 const MAX_TRIES = 16;
 
+/** Own copies: see lowest-cost.ts. */
+const STRIDE = CELLS;
+const SHARE = WEIGHT;
+
 /**
  * A place among the pickable endpoints of `view`, other than `except`. There must be one.
  *
@@ -24,7 +28,7 @@ export function drawByWeight(view: EndpointView, random: Random, except = -1): n
     const drawn = random.next() * count;
     const place = drawn | 0;
     if (place === except) continue;
-    if ((drawn - place) * maxWeight < (cells[(slots[place] as number) * CELLS + WEIGHT] as number)) return place;
+    if ((drawn - place) * maxWeight < (cells[(slots[place] as number) * STRIDE + SHARE] as number)) return place;
   }
   return walk(view, random, except);
 }
@@ -32,13 +36,13 @@ export function drawByWeight(view: EndpointView, random: Random, except = -1): n
 function walk({ slots, count, cells }: EndpointView, random: Random, except: number): number {
   let total = 0;
   for (let place = 0; place < count; place++) {
-    if (place !== except) total += cells[(slots[place] as number) * CELLS + WEIGHT] as number;
+    if (place !== except) total += cells[(slots[place] as number) * STRIDE + SHARE] as number;
   }
   let left = random.next() * total;
   let last = 0;
   for (let place = 0; place < count; place++) {
     if (place === except) continue;
-    left -= cells[(slots[place] as number) * CELLS + WEIGHT] as number;
+    left -= cells[(slots[place] as number) * STRIDE + SHARE] as number;
     if (left < 0) return place;
     last = place;
   }

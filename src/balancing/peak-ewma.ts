@@ -61,6 +61,10 @@ const LEAST_LATENCY_MS = 1e-3;
 /** The longest that a Retry-After is believed. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
+/** Own copies: see lowest-cost.ts. */
+const PEAK = LOAD;
+const STAMP = LOAD_STAMP;
+
 class PeakEwma implements LoadMeasure {
   private readonly eighthsPerMs: number;
 
@@ -72,24 +76,24 @@ class PeakEwma implements LoadMeasure {
   }
 
   cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number {
-    const load = cells[cell + LOAD] as number;
+    const load = cells[cell + PEAK] as number;
     if (load === 0) return UNMEASURED_MS * inFlight;
-    return (Math.abs(load) * (inFlight + 1)) / growthOf((nowMs - (cells[cell + LOAD_STAMP] as number)) * this.eighthsPerMs);
+    return (Math.abs(load) * (inFlight + 1)) / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthsPerMs);
   }
 
   settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void {
     if (verdict === 'ignored') return;
-    const load = cells[cell + LOAD] as number;
-    const decayed = Math.abs(load) * Math.exp(((cells[cell + LOAD_STAMP] as number) - nowMs) / this.decayMs);
+    const load = cells[cell + PEAK] as number;
+    const decayed = Math.abs(load) * Math.exp(((cells[cell + STAMP] as number) - nowMs) / this.decayMs);
     const retryAfterMs = Math.min(endpoint.retryAfterMs - nowMs, MAX_RETRY_AFTER_MS);
     if (verdict !== 'success') {
-      cells[cell + LOAD] = -Math.max(latencyMs, this.penaltyMs, retryAfterMs, decayed);
+      cells[cell + PEAK] = -Math.max(latencyMs, this.penaltyMs, retryAfterMs, decayed);
     } else if (load < 0) {
       if (retryAfterMs > 0) return;
-      cells[cell + LOAD] = Math.max(latencyMs, LEAST_LATENCY_MS);
+      cells[cell + PEAK] = Math.max(latencyMs, LEAST_LATENCY_MS);
     } else {
-      cells[cell + LOAD] = Math.max(latencyMs, LEAST_LATENCY_MS, decayed);
+      cells[cell + PEAK] = Math.max(latencyMs, LEAST_LATENCY_MS, decayed);
     }
-    cells[cell + LOAD_STAMP] = nowMs;
+    cells[cell + STAMP] = nowMs;
   }
 }

@@ -42,6 +42,10 @@ export function pendingRequests(options: PendingRequestsOptions = {}): Load {
 
 const MAX_FAILURES = 10;
 
+/** Own copies: see lowest-cost.ts. */
+const FAILURES = LOAD;
+const STAMP = LOAD_STAMP;
+
 class PendingRequests implements LoadMeasure {
   private readonly eighthsPerMs: number;
 
@@ -53,17 +57,17 @@ class PendingRequests implements LoadMeasure {
   }
 
   cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number {
-    const failures = cells[cell + LOAD] as number;
+    const failures = cells[cell + FAILURES] as number;
     if (failures === 0) return inFlight + 1;
-    const left = failures / growthOf((nowMs - (cells[cell + LOAD_STAMP] as number)) * this.eighthsPerMs);
+    const left = failures / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthsPerMs);
     return inFlight + 1 + Math.floor(left * this.failureWeight);
   }
 
   settle(cells: Float64Array, cell: number, _endpoint: Endpoint, verdict: Verdict, _latencyMs: number, nowMs: number): void {
     if (verdict === 'success' || verdict === 'ignored') return;
-    const failures = cells[cell + LOAD] as number;
-    const left = failures === 0 ? 0 : failures * Math.exp(((cells[cell + LOAD_STAMP] as number) - nowMs) / this.memoryMs);
-    cells[cell + LOAD] = Math.min(left + 1, MAX_FAILURES);
-    cells[cell + LOAD_STAMP] = nowMs;
+    const failures = cells[cell + FAILURES] as number;
+    const left = failures === 0 ? 0 : failures * Math.exp(((cells[cell + STAMP] as number) - nowMs) / this.memoryMs);
+    cells[cell + FAILURES] = Math.min(left + 1, MAX_FAILURES);
+    cells[cell + STAMP] = nowMs;
   }
 }

@@ -29,6 +29,10 @@ export function roundRobin(): Balancer {
 const GOLDEN = 0x9e3779b9;
 const WRAP = 2 ** 32;
 
+/** Own copies: see lowest-cost.ts. */
+const STEP = CELLS;
+const SHARE = WEIGHT;
+
 class RoundRobinPicker implements Picker {
   private place = -1;
   private round = 0;
@@ -62,7 +66,7 @@ class RoundRobinPicker implements Picker {
     for (let skipped = 0; ; skipped++) {
       // The heaviest endpoint sits out no round, so a whole round of skips means that it is shut or gone.
       if (skipped === count || this.heaviest === 0) this.heaviest = heaviestOf(view);
-      const weight = cells[(slots[this.place] as number) * CELLS + WEIGHT] as number;
+      const weight = cells[(slots[this.place] as number) * STEP + SHARE] as number;
       if (weight >= this.heaviest) {
         this.heaviest = weight;
         return;
@@ -77,6 +81,6 @@ class RoundRobinPicker implements Picker {
 
 function heaviestOf({ slots, count, cells }: EndpointView): number {
   let heaviest = 0;
-  for (let place = 0; place < count; place++) heaviest = Math.max(heaviest, cells[(slots[place] as number) * CELLS + WEIGHT] as number);
+  for (let place = 0; place < count; place++) heaviest = Math.max(heaviest, cells[(slots[place] as number) * STEP + SHARE] as number);
   return heaviest;
 }

@@ -63,7 +63,8 @@ export class DeadlineQueue {
       slot = { dueMs, head: undefined };
       this.slots.set(dueMs, slot);
       pushHeap(this.heap, slot);
-      if (dueMs < this.timerDueMs) this.arm(dueMs, nowMs);
+      // By the clock and not by `nowMs`, which may be old: one late caller must not delay everybody's deadlines.
+      if (dueMs < this.timerDueMs) this.arm(dueMs, this.clock.now());
     }
     const entry = new Entry(owner as DeadlineOwner<unknown>, subject, slot);
     const { head } = slot;

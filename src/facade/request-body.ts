@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { isSharedArrayBuffer } from 'node:util/types';
+import { isArrayBuffer, isSharedArrayBuffer } from 'node:util/types';
 import { wholeNumberIn } from '../core/options-check.js';
 import { type Random, systemRandom } from '../core/random.js';
 import type { RequestBody } from '../core/request-body.js';
@@ -66,7 +66,7 @@ function extract(
   if (typeof body === 'string') return { body: new BytesBody(Buffer.from(body)), contentType: 'text/plain;charset=UTF-8' };
   if (typeof body !== 'object') return fromText(body);
   if (ArrayBuffer.isView(body)) return fromBytes(body.buffer, body.byteOffset, body.byteLength);
-  if (body instanceof ArrayBuffer) return fromBytes(body, 0, body.byteLength);
+  if (isArrayBuffer(body)) return fromBytes(body, 0, body.byteLength);
   if (isSearchParams(body)) {
     return { body: new BytesBody(Buffer.from(String(body))), contentType: 'application/x-www-form-urlencoded;charset=UTF-8' };
   }

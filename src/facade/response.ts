@@ -1,7 +1,6 @@
 import type { ReadableStream } from 'node:stream/web';
 import { type InspectOptions, inspect } from 'node:util';
 import type { Reply } from '../core/reply.js';
-import { giveUp } from './abandoned.js';
 import { type Convert, toArrayBuffer, toBytes, toJson, toText } from './body-readers.js';
 import { ResponseBody } from './response-body.js';
 import { replyHeaders } from './response-headers.js';
@@ -37,7 +36,8 @@ export class MeshResponse extends (Response as unknown as new (body: null) => ob
       this.#body = body;
     } else if (method === 'HEAD' || isNullBodyStatus(reply.status)) {
       this.#body = null;
-      if (reply.ending === undefined) giveUp(reply, undefined);
+      // Nothing will come, and the connection is to live; a server that sends something all the same is cut off.
+      reply.discard();
     } else {
       this.#body = new ResponseBody(reply);
     }

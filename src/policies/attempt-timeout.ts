@@ -2,7 +2,7 @@ import type { Call } from '../core/call.js';
 import type { DeadlineOwner } from '../core/deadline-queue.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
-import { sendSafely, timeOf } from './attempt.js';
+import { sendSafely } from './attempt.js';
 import type { TimeoutOverride } from './timeout.js';
 import { attemptTimedOut } from './timeout-errors.js';
 
@@ -20,7 +20,9 @@ export class AttemptTimeout implements DeadlineOwner<Call> {
 
   readonly send = (call: Call): Promise<Reply> => {
     const timeoutMs = this.timeoutMsOf(call);
-    const nowMs = timeOf(call, this.scope.clock);
+    // Read anew: whatever stands above may have waited, and that was not this try's time.
+    const nowMs = this.scope.clock.now();
+    call.nowMs = nowMs;
     if (this.deadlineHeader !== undefined) this.passOn(this.deadlineHeader, call, Math.min(timeoutMs, call.deadlineMs - nowMs));
     // A try that outlasts its call would be cut off by the call's own time: one timer less.
     if (timeoutMs === Number.POSITIVE_INFINITY || nowMs + timeoutMs > call.deadlineMs) return this.next(call);

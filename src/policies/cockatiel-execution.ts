@@ -4,6 +4,7 @@ import type { Level, Send, ServiceScope } from '../core/policy.js';
 import { Reply } from '../core/reply.js';
 import { type Verdict, verdictOfStatus } from '../core/verdict.js';
 import { adopt, attemptRecord, sendSafely, timeOf } from './attempt.js';
+import { discardSoon } from './discard.js';
 import type { CockatielPolicy } from './from-cockatiel.js';
 import { canSendBodyAgain, watchBody } from './single-use-body.js';
 
@@ -117,7 +118,7 @@ export class CockatielExecution implements Cancellable {
 
   private note(run: Run, error: unknown, verdict: Verdict): unknown {
     if (this.over) {
-      if (error instanceof FailedReply) error.reply.discard();
+      if (error instanceof FailedReply) discardSoon(error.reply, this.scope);
       return error;
     }
     this.came(run.fork);
@@ -135,7 +136,7 @@ export class CockatielExecution implements Cancellable {
   /** The failure was not the end of the story: lets go of its answer, and has the next try go elsewhere. */
   private putAside(failure: Run): void {
     this.failure = undefined;
-    if (failure.error instanceof FailedReply) failure.error.reply.discard();
+    if (failure.error instanceof FailedReply) discardSoon(failure.error.reply, this.scope);
     if (this.scope.level !== 'endpoint') this.record(failure, failure.error);
   }
 
@@ -149,7 +150,7 @@ export class CockatielExecution implements Cancellable {
       const message = `${this.policyName()} ended with something that is no reply: its fallbacks cannot stand in for one`;
       this.finish(undefined, new MeshError('ERR_MESH_CONFIG', message, { service: this.call.service }));
     } else if (this.over) {
-      outcome.discard();
+      discardSoon(outcome, this.scope);
     } else {
       this.finish(outcome, undefined);
     }
@@ -180,7 +181,7 @@ export class CockatielExecution implements Cancellable {
       return;
     }
     const { failure, running } = this;
-    if (failure?.error instanceof FailedReply) failure.error.reply.discard();
+    if (failure?.error instanceof FailedReply) discardSoon(failure.error.reply, this.scope);
     // Inside a retry, the retry records.
     if (this.call.parent === undefined && this.scope.level !== 'endpoint') {
       if (failure !== undefined) this.record(failure, failure.error);

@@ -4,8 +4,9 @@ import { reportFault } from '../core/events.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
 import type { Verdict } from '../core/verdict.js';
-import { adopt, attemptRecord, sendSafely, timeOf } from './attempt.js';
+import { adopt, attemptRecord, sendSafely } from './attempt.js';
 import { type Backoff, backoffMs } from './backoff.js';
+import { discardSoon } from './discard.js';
 import type { RetryPredicate } from './retry.js';
 import { retryBoundUntilMs } from './retry-after.js';
 import type { RetryBudget } from './retry-budget.js';
@@ -42,6 +43,7 @@ const FINAL: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
   'ERR_MESH_QUEUE_FULL',
   'ERR_MESH_QUEUE_TIMEOUT',
   'ERR_MESH_CIRCUIT_OPEN',
+  'ERR_MESH_UNAVAILABLE',
   'ERR_MESH_CLOSED',
 ]);
 
@@ -57,7 +59,7 @@ export class RetryLoop {
 
   readonly send = (call: Call): Promise<Reply> => {
     if (call.cancelled) return Promise.reject(call.cancelReason);
-    timeOf(call, this.scope.clock);
+    call.nowMs = this.scope.clock.now();
     if (call.body !== undefined) watchBody(call);
     return this.attempt(call, 1);
   };
@@ -90,7 +92,7 @@ export class RetryLoop {
     const failed = attemptRecord(fork, reply, undefined, verdict ?? 'retryable', nowMs - call.nowMs);
     const delayMs = this.delayBefore(call, fork, failed, nowMs);
     if (delayMs === NEVER) return reply;
-    reply.discard();
+    discardSoon(reply, this.scope);
     fork.record(failed);
     return this.again(call, fork, failed, delayMs);
   }

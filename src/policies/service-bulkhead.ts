@@ -3,7 +3,7 @@ import type { Deadline, DeadlineOwner } from '../core/deadline-queue.js';
 import { MeshError, TimeoutError } from '../core/errors.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
-import { sendSafely, timeOf } from './attempt.js';
+import { sendSafely } from './attempt.js';
 import { Waiting, WaitingLine } from './waiting-line.js';
 
 /**
@@ -80,7 +80,7 @@ export class ServiceBulkhead implements DeadlineOwner<Waiter> {
     if (call.cancelled) return Promise.reject(call.cancelReason);
     const { queue, queueTimeoutMs } = this.settings;
     if (this.line.size >= queue) return Promise.reject(this.full());
-    const nowMs = timeOf(call, this.scope.clock);
+    const nowMs = this.scope.clock.now();
     return call
       .wait<void>((resolve, reject) => {
         const waiter = new Waiter(resolve, reject);

@@ -6,7 +6,8 @@ import type { DiscoverySink, InstanceInput, SnapshotInfo } from '../../src/core/
 
 /** Keeps what a source says, and the list that it amounts to. */
 export class RecordingSink implements DiscoverySink {
-  readonly said: { kind: 'snapshot' | 'patch' | 'failed'; live?: boolean; upsert?: number; remove?: readonly string[]; error?: unknown }[] = [];
+  readonly said: { kind: 'snapshot' | 'patch' | 'failed'; live?: boolean; upsert?: number; remove?: readonly string[]; error?: unknown }[] =
+    [];
   readonly list = new Map<string, InstanceInput>();
 
   snapshot(instances: readonly InstanceInput[], info?: SnapshotInfo): void {

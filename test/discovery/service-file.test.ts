@@ -26,6 +26,12 @@ async function watched(test: TestContext, content: string, name = 'services.json
   return { path, discovery, sink, host, stop, look };
 }
 
+/** Replaces a file whole, so that a reading under way sees the old text or the new one. */
+function replace(path: string, content: string): void {
+  writeFileSync(`${path}.new`, content);
+  renameSync(`${path}.new`, path);
+}
+
 const realHost: DiscoveryHost = { clock: systemClock, random: seededRandom(1), skipped() {} };
 
 /** A watched file on the machine's own clock, with the poll so slow that only the system's notice counts. */
@@ -57,7 +63,7 @@ describe('a file of services', () => {
   it('does not know a service that is not in it', async (test) => {
     const { sink, path, look } = await watched(test, users('http://a'), 'services.json', 'billing');
     assert.ok(sink.last?.error instanceof UnknownServiceError);
-    writeFileSync(path, '{ "billing": ["http://b"] }');
+    replace(path, '{ "billing": ["http://b"] }');
     await look();
     await until(() => sink.list.size > 0, 'the service that is there now');
     assert.deepEqual(sink.ids, ['http://b']);
@@ -65,7 +71,7 @@ describe('a file of services', () => {
 
   it('is read again when it changes, and the outcome is live', async (test) => {
     const { sink, path, look } = await watched(test, users('http://a', 'http://b', 'http://c', 'http://d'));
-    writeFileSync(path, users('http://a'));
+    replace(path, users('http://a'));
     await look();
     await until(() => sink.said.length > 1, 'the second list');
     assert.deepEqual(sink.ids, ['http://a']);
@@ -75,9 +81,9 @@ describe('a file of services', () => {
   it('says nothing when nothing has changed', async (test) => {
     const { sink, path, look } = await watched(test, users('http://a'));
     await look();
-    writeFileSync(path, users('http://a'));
+    replace(path, users('http://a'));
     await look();
-    writeFileSync(path, users('http://b'));
+    replace(path, users('http://b'));
     await look();
     await until(() => sink.ids[0] === 'http://b', 'the change');
     assert.equal(sink.said.length, 2);
@@ -85,11 +91,11 @@ describe('a file of services', () => {
 
   it('keeps its lists while it is half written, and reports the failure', async (test) => {
     const { sink, path, look } = await watched(test, users('http://a'));
-    writeFileSync(path, '{ "users": ["http://a", "htt');
+    replace(path, '{ "users": ["http://a", "htt');
     await look();
     await until(() => sink.last?.kind === 'failed', 'the failure');
     assert.deepEqual(sink.ids, ['http://a']);
-    writeFileSync(path, users('http://a'));
+    replace(path, users('http://a'));
     await look();
     await until(() => sink.last?.kind === 'snapshot', 'the recovery');
     assert.deepEqual(sink.last, { kind: 'snapshot', live: false }, 'the same text is no change');
@@ -116,7 +122,7 @@ describe('a file of services', () => {
     await until(() => sink.last?.kind === 'failed', 'the failure');
     assert.match(String(sink.last?.error), /ENOENT/);
     assert.deepEqual(sink.ids, ['http://a']);
-    writeFileSync(path, users('http://b'));
+    replace(path, users('http://b'));
     await look();
     await until(() => sink.ids[0] === 'http://b', 'the file that is there again');
   });
@@ -129,7 +135,7 @@ describe('a file of services', () => {
     discovery.watch('users', sink, host);
     test.after(() => discovery.close?.());
     await until(() => sink.last?.kind === 'failed', 'the failure');
-    writeFileSync(path, users('http://a'));
+    replace(path, users('http://a'));
     await host.clock.advance(POLL_MS);
     await until(() => sink.list.size === 1, 'the list');
   });
@@ -141,7 +147,7 @@ describe('a file of services', () => {
     await until(() => billing.list.size === 1, 'the second list');
     assert.equal(sink.said.length, 1, 'the first is not told again');
     stop();
-    writeFileSync(path, '{ "users": [], "billing": [] }');
+    replace(path, '{ "users": [], "billing": [] }');
     await look();
     await until(() => sink.list.size === 0, 'the change');
     assert.deepEqual(billing.ids, ['http://b'], 'a stopped watch hears nothing');
@@ -158,7 +164,7 @@ describe('a file of services', () => {
 describe('the names in a file', () => {
   it('are known at once, without a watch', (test) => {
     const path = join(temporaryFolder(test), 'services.json');
-    writeFileSync(path, '{ "Users.Example.com": ["http://a"] }');
+    replace(path, '{ "Users.Example.com": ["http://a"] }');
     const discovery = fileDiscovery(path);
     assert.equal(discovery.declares?.('users.example.com'), true);
     assert.equal(discovery.declares?.('billing.example.com'), false);
@@ -166,7 +172,7 @@ describe('the names in a file', () => {
 
   it('stay known when they are taken out, so that their requests do not go elsewhere', async (test) => {
     const { discovery, sink, path, look } = await watched(test, users('http://a'));
-    writeFileSync(path, '{ "billing": [] }');
+    replace(path, '{ "billing": [] }');
     await look();
     await until(() => sink.last?.kind === 'failed', 'the service that is gone');
     assert.equal(discovery.declares?.('users'), true);
@@ -176,7 +182,7 @@ describe('the names in a file', () => {
   it('are read again without a watch, once a poll at most', async (test) => {
     const { discovery, stop, path, host } = await watched(test, users('http://a'));
     stop();
-    writeFileSync(path, '{ "billing": [] }');
+    replace(path, '{ "billing": [] }');
     assert.equal(discovery.declares?.('billing'), false);
     await host.clock.advance(POLL_MS);
     assert.equal(discovery.declares?.('billing'), true);
@@ -196,11 +202,7 @@ describe('the notice that the system gives of a changed file', () => {
     writeFileSync(path, users('http://a'));
     const sink = await noticed(test, path);
     for (const url of ['http://b', 'http://c', 'http://d']) {
-      const replace = () => {
-        writeFileSync(`${path}.new`, users(url));
-        renameSync(`${path}.new`, path);
-      };
-      await changeUntil(replace, sink, url);
+      await changeUntil(() => replace(path, users(url)), sink, url);
     }
   });
 

@@ -76,7 +76,7 @@ describe('a retry', () => {
     assert.equal(far.requests.length, 6);
   });
 
-  it('sends the same bytes each time, or once where the body is a stream that was begun', async () => {
+  it('sends the same bytes each time', async () => {
     const { mesh, clock, far } = failing(unavailable);
     watched(mesh.fetch('http://users/', { method: 'PUT', body: new URLSearchParams({ a: '1' }) }));
     await clock.advance(10_000);
@@ -112,8 +112,7 @@ describe('a retry', () => {
   });
 
   it('ends with the abort of its caller, at once and with the reason', async () => {
-    const { mesh, clock, far } = failing(unavailable);
-    for (const nth of [1, 2, 3]) far.on(address(nth), { status: 503, headers: { 'retry-after': '1' } });
+    const { mesh, clock, far } = failing({ status: 429, headers: { 'retry-after': '1' } });
     const controller = new AbortController();
     const call = watched(mesh.fetch('http://users/', { signal: controller.signal }));
     await clock.advance(500);

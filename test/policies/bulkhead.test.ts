@@ -51,6 +51,17 @@ describe('a bulkhead around a service', () => {
     );
   });
 
+  it('fills all places that come free at one moment', async () => {
+    const around = new Surroundings();
+    const send = around.perCall(bulkhead({ concurrency: 3, queue: 5 }));
+    for (let i = 0; i < 8; i++) ask(send);
+    const bodies = [0, 1, 2].map((index) => around.far.request(index).reply(200, { open: true }));
+    await around.clock.settle();
+    for (const body of bodies) body.end();
+    await around.clock.settle();
+    assert.equal(around.far.requests.length, 6);
+  });
+
   it('frees the place of a call that failed, was cancelled, or had its body cut off', async () => {
     const around = new Surroundings();
     const send = around.perCall(bulkhead({ concurrency: 1 }));
@@ -262,6 +273,20 @@ describe('the queue of a bulkhead, when all endpoints are busy', () => {
       asked.map(({ state }) => state),
       ['replied', 'replied', 'replied', 'replied'],
     );
+  });
+
+  it('calls up one for one place, although both the endpoint and the call that ended say that there is room', async () => {
+    const endpoints = new OneAtATime();
+    const { around } = endpoints;
+    endpoints.add('a');
+    const send = around.perCall(bulkhead({ queue: 10 }), endpoints.balance);
+    const asked = ['/1', '/2', '/3'].map((path) => ask(send, callOf({ path })));
+    const body = around.far.last.reply(200, { open: true });
+    await around.clock.settle();
+    body.end();
+    await around.clock.settle();
+    assert.deepEqual(endpoints.paths, ['/1', '/2']);
+    assert.equal(asked[2]?.state, 'waiting');
   });
 
   it('says so to a call that waited in vain', async () => {

@@ -7,6 +7,7 @@ import type { Ending, Gate } from '../../src/core/gate.js';
 import type { Verdict } from '../../src/core/verdict.js';
 import { bulkhead } from '../../src/policies/bulkhead.js';
 import { type CircuitBreakerOptions, circuitBreaker } from '../../src/policies/circuit-breaker.js';
+import { retry } from '../../src/policies/retry.js';
 import { type Asked, ask, callOf, hang, lost } from '../support/fake-send.js';
 import { Surroundings } from '../support/policy-scope.js';
 
@@ -287,12 +288,14 @@ describe('an open breaker around an endpoint', () => {
 
   it('stops its timers when the endpoint goes, and sets none afterwards', async () => {
     const guarded = opened();
-    const late = guarded.begin();
+    assert.equal(guarded.around.clock.pendingTimers, 1);
     guarded.gate.dispose?.();
     assert.equal(guarded.around.clock.pendingTimers, 0);
-    guarded.settle(late, 'failure');
-    guarded.had('failure');
-    assert.equal(guarded.around.clock.pendingTimers, 0);
+    const closed = new Guarded({ consecutiveFailures: 1 });
+    const late = closed.begin();
+    closed.gate.dispose?.();
+    closed.settle(late, 'failure');
+    assert.equal(closed.around.clock.pendingTimers, 0);
   });
 
   it('tells those who listen, and shows itself as plain JSON', async () => {
@@ -385,10 +388,22 @@ describe('a breaker around a service', () => {
       call.path === '/full' ? Promise.reject(new MeshError('ERR_MESH_QUEUE_FULL', 'full')) : around.far.send(call),
     );
     for (let i = 0; i < 10; i++) {
-      const asked = ask(send);
-      asked.call.verdict = 'retryable';
-      asked.call.cancel(new Error('enough'));
+      ask(send).call.cancel(new Error('enough'));
       ask(send, callOf({ path: '/full' }));
+      await around.clock.settle();
+    }
+    around.far.will(200);
+    assert.equal((await settled(around, ask(send))).reply.status, 200);
+  });
+
+  it('does not count a caller who gives up between a failed attempt and the next', async () => {
+    const around = new Surroundings(noJitter);
+    const send = around.perCall(circuitBreaker(options), around.perCall(retry({ backoff: { baseMs: 100 } })));
+    for (let i = 0; i < 10; i++) {
+      around.far.will(503);
+      const asked = ask(send);
+      await around.clock.settle();
+      asked.call.cancel(new Error('enough'));
       await around.clock.settle();
     }
     around.far.will(200);
