@@ -16,20 +16,24 @@ export type FileParser = (text: string) => ServiceLists;
  *
  * @throws ConfigError that says what to install.
  */
-export function parserFor(path: string): FileParser {
+export function parserFor(path: string, loadYaml: () => YamlPackage = requireYaml): FileParser {
   if (!/\.ya?ml$/i.test(path)) return (text) => serviceLists(JSON.parse(text));
-  const parse = loadYaml(path);
-  return (text) => serviceLists(parse(text));
-}
-
-function loadYaml(path: string): (text: string) => unknown {
-  let yaml: { parse(text: string): unknown };
+  let yaml: YamlPackage;
   try {
-    yaml = createRequire(import.meta.url)('yaml');
+    yaml = loadYaml();
   } catch {
     throw new ConfigError('fileDiscovery.path', "a JSON file, or a YAML file where the package 'yaml' is there (npm install yaml)", path);
   }
-  return (text) => yaml.parse(text);
+  return (text) => serviceLists(yaml.parse(text));
+}
+
+/** What is used of the package `yaml`. */
+export interface YamlPackage {
+  parse(text: string): unknown;
+}
+
+function requireYaml(): YamlPackage {
+  return createRequire(import.meta.url)('yaml');
 }
 
 function serviceLists(content: unknown): ServiceLists {

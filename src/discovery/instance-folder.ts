@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Announcement, Discovery, DiscoveryHost, DiscoverySink, InstanceInput, Lease, Stop } from '../core/discovery.js';
 import { UnknownServiceError } from '../core/errors.js';
-import { announceInFolder, type FolderLease, type LeaseSettings } from './announce.js';
+import { announceInFolder, type LeaseSettings } from './announce.js';
 import { DeclaredNames } from './declared-names.js';
 import { FolderWatch } from './folder-watch.js';
 import { InstanceFiles } from './instance-files.js';
@@ -33,7 +33,6 @@ export class InstanceFolder implements Discovery {
   private readonly names: DeclaredNames;
   private readonly files: InstanceFiles;
   private readonly watches = new Set<Watch>();
-  private readonly leases = new Set<FolderLease>();
   private folderWatch: FolderWatch | undefined = undefined;
   private refreshing = false;
   /** What to look at after the refresh under way: some files, or all of them. */
@@ -63,28 +62,16 @@ export class InstanceFolder implements Discovery {
     this.refresh(undefined);
     return () => {
       this.watches.delete(watch);
-      if (this.watches.size === 0) this.stopWatching();
+      if (this.watches.size > 0) return;
+      this.folderWatch?.close();
+      this.folderWatch = undefined;
     };
   }
 
   async announce(announcement: Announcement, host: DiscoveryHost): Promise<Lease> {
     const lease = await announceInFolder(this.folder, announcement, this.leaseSettings, host);
-    this.leases.add(lease);
     this.names.add([announcement.service]);
     return lease;
-  }
-
-  async close(): Promise<void> {
-    this.watches.clear();
-    this.stopWatching();
-    const leases = [...this.leases];
-    this.leases.clear();
-    await Promise.all(leases.map((lease) => lease.close()));
-  }
-
-  private stopWatching(): void {
-    this.folderWatch?.close();
-    this.folderWatch = undefined;
   }
 
   private refresh(names: ReadonlySet<string> | undefined): void {

@@ -57,14 +57,10 @@ export class ServiceFile implements Discovery {
     this.read();
     return () => {
       this.watches.delete(watch);
-      if (this.watches.size === 0) this.close();
+      if (this.watches.size > 0) return;
+      this.folder?.close();
+      this.folder = undefined;
     };
-  }
-
-  close(): void {
-    this.watches.clear();
-    this.folder?.close();
-    this.folder = undefined;
   }
 
   /** Kubernetes replaces the files of a mounted ConfigMap by one link beside them, `..data`. */

@@ -17,7 +17,7 @@ function registry(test: TestContext, { folder = temporaryFolder(test), service =
   const sink = new RecordingSink();
   const host = new TestHost();
   const stop = discovery.watch(service, sink, host);
-  test.after(() => discovery.close?.());
+  test.after(stop);
   return { folder, discovery, sink, host, stop };
 }
 
@@ -93,7 +93,7 @@ describe('a folder of instance files', () => {
 
   it('does not end all leases when the wall clock is set forward', async (test) => {
     const folder = temporaryFolder(test);
-    const { sink, host, discovery } = registry(test, { folder });
+    const { sink, host } = registry(test, { folder });
     put(folder, 'a.json', leased('a', host.clock.wallTime()));
     await host.clock.advance(POLL_MS);
     await until(() => sink.list.size === 1, 'the instance');
@@ -102,7 +102,6 @@ describe('a folder of instance files', () => {
     await host.clock.advance(POLL_MS);
     await until(() => sink.list.has('b'), 'the other instance');
     assert.deepEqual(sink.ids, ['a', 'b']);
-    await discovery.close?.();
   });
 
   it('gives a lease from the future no more than its length', async (test) => {
@@ -212,9 +211,8 @@ describe('a folder of instance files', () => {
   it('is noticed by the system, without a poll', async (test) => {
     const folder = temporaryFolder(test);
     const discovery = fileDiscovery({ path: folder, pollMs: 1_000_000 });
-    test.after(() => discovery.close?.());
     const sink = new RecordingSink();
-    discovery.watch('users', sink, { clock: systemClock, random: seededRandom(1), skipped() {} });
+    test.after(discovery.watch('users', sink, { clock: systemClock, random: seededRandom(1), skipped() {} }));
     await until(() => sink.said.length > 0, 'the answer');
     for (const id of ['a', 'b', 'c']) {
       put(folder, `${id}.json`, { service: 'users', url: `http://${id}`, id });

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/clock.js';
 import type { Discovery, DiscoveryHost } from '../../src/core/discovery.js';
 import { ConfigError, UnknownServiceError } from '../../src/core/errors.js';
 import { fileDiscovery } from '../../src/discovery/file.js';
+import { parserFor } from '../../src/discovery/file-format.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 import { RecordingSink, temporaryFolder, until } from './recording-sink.js';
 import { TestHost } from './scripted-source.js';
@@ -20,7 +21,7 @@ async function watched(test: TestContext, content: string, name = 'services.json
   const sink = new RecordingSink();
   const host = new TestHost();
   const stop = discovery.watch(service, sink, host);
-  test.after(() => discovery.close?.());
+  test.after(stop);
   await until(() => sink.said.length > 0, 'the first list');
   const look = () => host.clock.advance(POLL_MS);
   return { path, discovery, sink, host, stop, look };
@@ -38,8 +39,7 @@ const realHost: DiscoveryHost = { clock: systemClock, random: seededRandom(1), s
 async function noticed(test: TestContext, path: string) {
   const discovery = fileDiscovery({ path, pollMs: 1_000_000 });
   const sink = new RecordingSink();
-  discovery.watch('users', sink, realHost);
-  test.after(() => discovery.close?.());
+  test.after(discovery.watch('users', sink, realHost));
   await until(() => sink.said.length > 0, 'the first list');
   return sink;
 }
@@ -58,6 +58,17 @@ describe('a file of services', () => {
   it('may be written in YAML', async (test) => {
     const { sink } = await watched(test, 'users:\n  - http://a\n  - url: http://b\n    weight: 2\n', 'services.yaml');
     assert.deepEqual([...sink.list.values()], ['http://a', { url: 'http://b', weight: 2 }]);
+  });
+
+  it('cannot be YAML without the package that reads it, which is said when the source is made', () => {
+    const missing = () => {
+      throw new Error("Cannot find module 'yaml'");
+    };
+    assert.throws(
+      () => parserFor('/etc/services.yml', missing),
+      (error) => error instanceof ConfigError && error.path === 'fileDiscovery.path' && /npm install yaml/.test(error.message),
+    );
+    parserFor('/etc/services.json', missing);
   });
 
   it('does not know a service that is not in it', async (test) => {
@@ -132,8 +143,7 @@ describe('a file of services', () => {
     const discovery = fileDiscovery(path);
     const sink = new RecordingSink();
     const host = new TestHost();
-    discovery.watch('users', sink, host);
-    test.after(() => discovery.close?.());
+    test.after(discovery.watch('users', sink, host));
     await until(() => sink.last?.kind === 'failed', 'the failure');
     replace(path, users('http://a'));
     await host.clock.advance(POLL_MS);
@@ -151,6 +161,17 @@ describe('a file of services', () => {
     await look();
     await until(() => sink.list.size === 0, 'the change');
     assert.deepEqual(billing.ids, ['http://b'], 'a stopped watch hears nothing');
+  });
+
+  it('goes on for one watch when another stops', async (test) => {
+    const { sink, discovery, host, path, look } = await watched(test, users('http://a'));
+    const other = new RecordingSink();
+    const stopOther = discovery.watch('users', other, host);
+    await until(() => other.said.length > 0, 'the second list');
+    stopOther();
+    replace(path, users('http://b'));
+    await look();
+    await until(() => sink.ids[0] === 'http://b', 'the change');
   });
 
   it('leaves no timer when nobody watches', async (test) => {
