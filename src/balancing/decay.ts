@@ -11,9 +11,9 @@
  * that errors do not add up.
  */
 
-/** About e^(8 eighths), for an age given in eighths of a mean lifetime. */
-export function growthOf(eighths: number): number {
-  const root = 1 + eighths + eighths * eighths * (0.5 + eighths * (1 / 6));
+/** About e^age, for an eighth of the age in mean lifetimes. */
+export function growthOf(eighth: number): number {
+  const root = 1 + eighth + eighth * eighth * (0.5 + eighth * (1 / 6));
   const square = root * root;
   const fourth = square * square;
   return fourth * fourth;

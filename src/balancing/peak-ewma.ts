@@ -19,11 +19,13 @@ import type { Load, LoadMeasure } from './load.js';
  *
  * - An endpoint never measured costs nothing while it is idle, so that it is tried, and more than any measured
  *   one while its first answers are outstanding, so that it is tried with few requests and not with all.
- * - A failure is often faster than an answer and would look attractive. It counts as `penaltyMs`, or as the
- *   Retry-After that the endpoint asked for, if that is longer (the load biaser of linkerd2-proxy, whose 5 s and
- *   300 s these are). But a penalty is no latency: a success removes it, unless the endpoint's Retry-After
- *   still runs. Otherwise one failure in a hundred would keep each of four endpoints out of use for most of the
- *   time, and load the fourth with the work of all.
+ * - A failure is often faster than an answer and would look attractive. So it makes the endpoint four times as
+ *   expensive as it was, up to `penaltyMs`, and each success after it a fourth as expensive, down to its latency:
+ *   who fails more often than not climbs to the penalty within a few requests, who fails now and then does not.
+ *   Were the whole penalty counted at once, one failure in a hundred would keep endpoint after endpoint out for
+ *   most of a minute, and the rest would carry their work (simulated: four endpoints at three quarters of their
+ *   capacity, p99 of 140 ms in place of 105). A Retry-After that the endpoint asked for does count in full, and
+ *   no success shortens it. The 5 s, and the 300 s that a Retry-After is believed, are linkerd2-proxy's.
  * - What was given up by the caller says nothing. Its latency is known to be longer than the time it was waited
  *   for, but that is the patience of a caller, and callers who give up early must not decide where others go.
  *
@@ -34,7 +36,7 @@ import type { Load, LoadMeasure } from './load.js';
 export interface PeakEwmaOptions {
   /** Over how many milliseconds a latency is forgotten to 1/e of itself. Above 0. Default 10,000. */
   readonly decayMs?: number;
-  /** What a failed attempt counts as, in milliseconds, if it took no longer. Above 0. Default 5,000. */
+  /** What an endpoint that keeps failing counts as, in milliseconds, if it takes no longer to fail. Above 0. Default 5,000. */
   readonly penaltyMs?: number;
 }
 
@@ -58,6 +60,9 @@ const UNMEASURED_MS = 1e12;
 /** A latency of 0, as a coarse or a virtual clock shows it, would read as never measured. */
 const LEAST_LATENCY_MS = 1e-3;
 
+/** How much a failure makes an endpoint look slower, and a success after it faster again. */
+const FAILURE_FACTOR = 4;
+
 /** The longest that a Retry-After is believed. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
@@ -66,33 +71,37 @@ const PEAK = LOAD;
 const STAMP = LOAD_STAMP;
 
 class PeakEwma implements LoadMeasure {
-  private readonly eighthsPerMs: number;
+  private readonly eighthPerMs: number;
 
   constructor(
     private readonly decayMs: number,
     private readonly penaltyMs: number,
   ) {
-    this.eighthsPerMs = 1 / 8 / decayMs;
+    this.eighthPerMs = 1 / 8 / decayMs;
   }
 
   cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number {
     const load = cells[cell + PEAK] as number;
     if (load === 0) return UNMEASURED_MS * inFlight;
-    return (Math.abs(load) * (inFlight + 1)) / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthsPerMs);
+    return (Math.abs(load) * (inFlight + 1)) / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthPerMs);
   }
 
   settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void {
     if (verdict === 'ignored') return;
     const load = cells[cell + PEAK] as number;
     const decayed = Math.abs(load) * Math.exp(((cells[cell + STAMP] as number) - nowMs) / this.decayMs);
+    const observedMs = Math.max(latencyMs, LEAST_LATENCY_MS);
     const retryAfterMs = Math.min(endpoint.retryAfterMs - nowMs, MAX_RETRY_AFTER_MS);
     if (verdict !== 'success') {
-      cells[cell + PEAK] = -Math.max(latencyMs, this.penaltyMs, retryAfterMs, decayed);
-    } else if (load < 0) {
-      if (retryAfterMs > 0) return;
-      cells[cell + PEAK] = Math.max(latencyMs, LEAST_LATENCY_MS);
+      const penaltyMs = load === 0 ? this.penaltyMs : Math.min(this.penaltyMs, decayed * FAILURE_FACTOR);
+      cells[cell + PEAK] = -Math.max(observedMs, penaltyMs, retryAfterMs, decayed);
+    } else if (load >= 0) {
+      cells[cell + PEAK] = Math.max(observedMs, decayed);
+    } else if (retryAfterMs > 0) {
+      return;
     } else {
-      cells[cell + PEAK] = Math.max(latencyMs, LEAST_LATENCY_MS, decayed);
+      const left = decayed / FAILURE_FACTOR;
+      cells[cell + PEAK] = left > observedMs ? -left : observedMs;
     }
     cells[cell + STAMP] = nowMs;
   }

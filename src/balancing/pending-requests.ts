@@ -47,19 +47,19 @@ const FAILURES = LOAD;
 const STAMP = LOAD_STAMP;
 
 class PendingRequests implements LoadMeasure {
-  private readonly eighthsPerMs: number;
+  private readonly eighthPerMs: number;
 
   constructor(
     private readonly memoryMs: number,
     private readonly failureWeight: number,
   ) {
-    this.eighthsPerMs = 1 / 8 / memoryMs;
+    this.eighthPerMs = 1 / 8 / memoryMs;
   }
 
   cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number {
     const failures = cells[cell + FAILURES] as number;
     if (failures === 0) return inFlight + 1;
-    const left = failures / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthsPerMs);
+    const left = failures / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthPerMs);
     return inFlight + 1 + Math.floor(left * this.failureWeight);
   }
 

@@ -9,6 +9,14 @@ import { describeEntry, parseInstance } from './instance.js';
 import { isMissing } from './instance-files.js';
 import { type AnnouncedRecord, instanceFileName, isInstanceFile, parseRecord } from './instance-record.js';
 
+/**
+ * How an instance keeps itself in a folder.
+ *
+ * A file alone would outlive its process: nobody runs code after SIGKILL, or when the power goes. So the file says
+ * until when it counts, and the instance has to say so again in time. A process that ends in an orderly way removes
+ * its file; one that dies is missed within one lease, and its endpoint's breaker opens long before that.
+ */
+
 /** How leases are kept. */
 export interface LeaseSettings {
   readonly leaseMs: number;
@@ -52,6 +60,7 @@ export class FolderLease implements Lease {
     this.renewLater();
   }
 
+  /** Removes the file. However often it is called, it happens once; rejects if the file cannot be removed. */
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
@@ -68,6 +77,7 @@ export class FolderLease implements Lease {
     }
   }
 
+  /** The next renewal is counted from the end of the last: a slow disk gets no queue of them. */
   private renewLater(): void {
     if (this.closing !== undefined) return;
     const { clock, random } = this.host;
@@ -92,8 +102,10 @@ export class FolderLease implements Lease {
   }
 
   private async write(): Promise<void> {
-    // Names must differ between processes, which a seeded source of chance would prevent.
+    // A name of its own for each writing: two processes may announce one instance.
+    // The names must differ between processes, which a seeded source of chance would prevent.
     const temporary = join(this.folder, `.${randomUUID()}.tmp`);
+    // Other processes compare this with their own clocks, so it is the time of day.
     const record: AnnouncedRecord = { ...this.record, renewedAt: this.host.clock.wallTime() };
     await mkdir(this.folder, { recursive: true });
     try {

@@ -21,6 +21,7 @@ export interface ListObserver {
   skipped(input: InstanceInput, reason: string): void;
 }
 
+/** An endpoint, and what is remembered of the entry that it was made from. */
 interface Member {
   readonly endpoint: Endpoint;
   /** The URL as the source wrote it. */
@@ -31,6 +32,7 @@ interface Member {
 
 export class EndpointList {
   private readonly members = new Map<string, Member>();
+  /** Removed endpoints with something in flight, in case they come back. */
   private readonly draining = new Set<Endpoint>();
   private change = 0;
   /** Endpoints that the change under way has named so far. */
@@ -66,6 +68,7 @@ export class EndpointList {
 
   /** Takes in what a source says about one endpoint. Returns its id, or undefined for an entry that cannot be used. */
   upsert(input: InstanceInput): string | undefined {
+    // Most entries of most lists are known word for word: those cost no parsing.
     const guess = likelyId(input);
     const known = guess === undefined ? undefined : this.members.get(guess);
     if (known !== undefined && saysTheSame(known.endpoint, known.url, input)) {
@@ -109,6 +112,7 @@ export class EndpointList {
     this.drain(endpoint);
   }
 
+  /** Two instances of one id would take turns with every list. The first is as good as the second. */
   private refuseDouble(instance: Instance): void {
     const member = this.members.get(instance.id);
     if (member?.namedIn !== this.change || sameAddress(member.endpoint.instance, instance)) return;
@@ -120,12 +124,14 @@ export class EndpointList {
     const member = this.members.get(id);
     if (member !== undefined && sameAddress(member.endpoint.instance, instance)) {
       const { endpoint } = member;
+      // The view compares with what the endpoint was, so it is told first.
       this.view.change(endpoint, instance.weight, instance.priority);
       endpoint.instance = instance;
       member.url = url;
       this.name(member);
       return;
     }
+    // The id may have moved to another address; what was at the old one drains.
     this.remove(id);
     const endpoint = this.revive(instance) ?? new Endpoint(instance);
     endpoint.instance = instance;
@@ -141,6 +147,7 @@ export class EndpointList {
     this.named++;
   }
 
+  /** The last attempt in flight calls `onIdle`; with none in flight there is nobody to call it. */
   private drain(endpoint: Endpoint): void {
     if (endpoint.inFlight === 0) {
       this.observer.retired(endpoint);

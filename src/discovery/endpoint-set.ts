@@ -213,6 +213,7 @@ export class EndpointSet {
     return drained;
   }
 
+  /** Takes news in, and applies it unless other news is being applied further down the call stack. */
   private receive(news: News | { readonly kind: 'holdOver' }): void {
     this.inbox.push(news);
     if (this.applying) return;
@@ -223,6 +224,7 @@ export class EndpointSet {
     } finally {
       this.applying = false;
     }
+    // A listener may have closed the set while its endpoints were in the middle of a change.
     if (this.closed) this.letGo();
     else if (size > 0 && this.list.size === 0) this.init.onEmpty?.();
   }
@@ -244,6 +246,7 @@ export class EndpointSet {
     }
   }
 
+  /** Additions and changes apply at once; removals, too, unless they are doubted. */
   private applyList(instances: readonly InstanceInput[], live: boolean): void {
     const { list, guard } = this;
     const before = list.size;
@@ -268,6 +271,7 @@ export class EndpointSet {
   private applyPatch(upsert: readonly InstanceInput[], remove: readonly string[]): void {
     this.list.begin();
     this.skips.beginChange();
+    // An id that is in both is one that moved.
     this.removeAll(remove);
     for (const input of upsert) {
       if (this.closed) return;
@@ -275,6 +279,7 @@ export class EndpointSet {
       if (id === undefined) this.list.removeUnusable(input);
       else this.guard.spare(id);
     }
+    // Before the first list, a change that leaves nothing says nothing about what there is.
     if (!this.isReady && this.list.size === 0) return;
     this.health.answered();
     this.listCame();
@@ -282,11 +287,13 @@ export class EndpointSet {
 
   private applyFailure(error: unknown): void {
     if (isUnknownService(error)) {
+      // A registry that restarted knows nobody for a while, so to have known the service before is to doubt this.
       this.health.denied(error);
       if (this.isReady) this.applyList([], false);
     } else {
       this.health.failed(error ?? new Error('the source failed and did not say why'));
     }
+    // With a list in hand nobody has to hear of it; without one, waiting for better news would only be longer.
     if (!this.isReady) this.waiters.failed(() => this.health.errorForCaller());
   }
 

@@ -51,6 +51,7 @@ export class FolderWatch {
     this.watched = '';
   }
 
+  /** Armed before the look itself, so that nothing that goes wrong there ends the polling. */
   private armPoll(): void {
     this.pollTimer = this.clock.setTimer(() => {
       this.armPoll();
@@ -89,6 +90,7 @@ export class FolderWatch {
     }
   }
 
+  /** Waits for the folder to come to rest, within limits. The system does not always say which file it was. */
   private noticed(name: string | null): void {
     if (this.closed) return;
     const nowMs = this.clock.now();

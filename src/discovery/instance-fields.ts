@@ -31,7 +31,7 @@ export function checkedZone(zone: unknown): string | undefined {
   throw new Error(`zone must be a string, got ${show(zone)}`);
 }
 
-/** A copy, which the registry cannot change later. @throws Error unless it is text only, and within bounds. */
+/** Metadata is text because it has to compare, print and travel the same everywhere. A copy, which the registry cannot change later. @throws Error unless it is text only, and within bounds. */
 export function checkedMetadata(metadata: unknown): Readonly<Record<string, string>> {
   if (metadata === undefined) return NO_METADATA;
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {

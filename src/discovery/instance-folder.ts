@@ -74,6 +74,7 @@ export class InstanceFolder implements Discovery {
     return lease;
   }
 
+  /** One refresh at a time, and one more for all that is asked for meanwhile. */
   private refresh(names: ReadonlySet<string> | undefined): void {
     if (this.refreshing) {
       if (names === undefined || this.next === 'all') this.next = 'all';
@@ -103,6 +104,7 @@ export class InstanceFolder implements Discovery {
     for (const watch of this.watches) this.tell(watch, current(records, watch));
   }
 
+  /** Tells a watch what differs from what it was told last. */
   private tell(watch: Watch, records: ReadonlyMap<string, InstanceRecord>): void {
     const { sink, service, told } = watch;
     if (told === undefined && records.size === 0 && !this.names.has(service, true)) {
@@ -122,6 +124,7 @@ export class InstanceFolder implements Discovery {
     if (upsert.length > 0 || remove.length > 0) sink.patch({ upsert, remove });
   }
 
+  /** The instances go on to be known as they were; what is read next cannot be compared with it as if seen live. */
   private fail(error: unknown): void {
     this.folderWatch?.forget();
     for (const watch of this.watches) {
@@ -130,6 +133,7 @@ export class InstanceFolder implements Discovery {
     }
   }
 
+  /** To those who watch the service that the file was about, or to all where nobody can tell. */
   private reportBroken(file: string, last: InstanceRecord | undefined, reason: string): void {
     for (const { service, key, host } of this.watches) {
       if (last === undefined || last.service === key) host.skipped(service, file, reason);

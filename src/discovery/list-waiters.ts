@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { MeshError } from '../core/errors.js';
 
-/** Somebody who waits for a service's list. */
+/** Somebody who waits for a service's list: a call, or a process that starts. */
 export interface Waiter {
   /** How many endpoints are wanted; with 0 an empty list will do. */
   readonly minEndpoints: number;

@@ -82,6 +82,7 @@ export class Poller {
     return true;
   }
 
+  /** Whoever cannot be stopped may go on; it is as if it were not there. */
   private giveUp(lookup: AbortController): void {
     if (!this.settle(lookup)) return;
     const { service } = this;
@@ -101,6 +102,7 @@ export class Poller {
     const ttlMs = isList ? undefined : (result as LookupResult).ttlMs;
     const { settings } = this;
     this.ttlMs = typeof ttlMs === 'number' && ttlMs >= 0 ? Math.min(Math.max(ttlMs, settings.minTtlMs), settings.maxTtlMs) : settings.ttlMs;
+    // An empty list is an answer, but one that is worth a second look before long.
     this.misses = instances.length === 0 ? this.misses + 1 : 0;
     this.sink.snapshot(instances);
     this.askIn(instances.length === 0 ? Math.min(this.backoffMs(), this.refreshMs()) : this.refreshMs());
@@ -117,6 +119,7 @@ export class Poller {
     return this.ttlMs * (1 - this.settings.jitter * (1 + this.host.random.next()));
   }
 
+  /** Anything from nothing to the whole wait: full jitter spreads a crowd better than a part of it would. */
   private backoffMs(): number {
     return this.host.random.next() * Math.min(this.settings.ttlMs, this.settings.negativeTtlMs * 2 ** (this.misses - 1));
   }

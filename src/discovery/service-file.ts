@@ -17,6 +17,9 @@ interface Watch {
 /**
  * One file with the endpoints of many services, read again whenever it may have changed.
  *
+ * A list that comes of a change to the file was meant by somebody, and counts as live: its removals apply at once.
+ * One that is read for another reason is inferred.
+ *
  * The whole file counts or none of it: one that does not parse, because somebody is still writing it, leaves
  * the last good lists in force. A file that is gone is a source that cannot be asked, and not an empty list.
  */
@@ -70,6 +73,7 @@ export class ServiceFile implements Discovery {
     return false;
   }
 
+  /** One reading at a time, and one more for all that is asked for meanwhile. */
   private read(): void {
     if (this.reading) {
       this.readAgain = true;
@@ -108,6 +112,7 @@ export class ServiceFile implements Discovery {
     }
   }
 
+  /** At every attempt: a caller who has no list yet must not wait for one in vain. */
   private fail(error: unknown): void {
     this.failing = true;
     for (const { sink } of this.watches) sink.failed(error);

@@ -50,6 +50,7 @@ export class SourceWatch {
   private begin(): void {
     this.end();
     if (this.stopped) return;
+    // Each watch has a sink of its own, so that words of an earlier one can be told from those of this one.
     const watch: { stop: Stop | undefined; over: boolean } = { stop: undefined, over: false };
     this.current = watch;
     const hear = (news: News): void => {
@@ -75,6 +76,7 @@ export class SourceWatch {
     if (watch.over) this.callStop(watch.stop);
   }
 
+  /** From the first line on the watch is not heard, whatever its end makes it say. */
   private end(): void {
     this.retryTimer?.cancel();
     this.retryTimer = undefined;

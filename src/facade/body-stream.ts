@@ -31,8 +31,6 @@ class BodyFeed implements UnderlyingByteSource, ReplyReader, Unread {
   /** Set while somebody waits for a chunk. */
   private waiting: ReadableByteStreamController | undefined = undefined;
   private opened = false;
-  /** A chunk is being handed over, which may ask for the next one at once. */
-  private delivering = false;
   private backlog: Buffer[] = [];
   private ended = false;
   /** The stream is closed or has failed: it must not be touched. */
@@ -48,7 +46,6 @@ class BodyFeed implements UnderlyingByteSource, ReplyReader, Unread {
 
   pull(controller: ReadableByteStreamController): void {
     this.waiting = controller;
-    if (this.delivering) return;
     const next = this.backlog.shift();
     if (next !== undefined) this.deliver(controller, next);
     else if (this.ended) this.close();
@@ -114,9 +111,7 @@ class BodyFeed implements UnderlyingByteSource, ReplyReader, Unread {
   /** Hands over a copy: a stream takes its chunks' memory away, and this memory is not ours to give. */
   private deliver(controller: ReadableByteStreamController, bytes: Buffer): void {
     this.waiting = undefined;
-    this.delivering = true;
     controller.enqueue(new Uint8Array(bytes));
-    this.delivering = false;
   }
 
   private close(): void {

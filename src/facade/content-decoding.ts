@@ -9,6 +9,9 @@ import { type Coding, DecodingStage, decodeAtOnce, isCoding } from './content-co
  * standard leaves a choice, the built-in fetch of Node was asked: one coding that it does not know leaves the
  * whole body as it came; a body that stops early gives what there was; bytes that are no encoding at all fail
  * the read. It limits a bomb by the number of codings alone and by back-pressure, and so does this.
+ *
+ * Differences: too many codings fail the read and not the call, whose status may be all that the caller wants;
+ * zstd is undone wherever zlib can (the built-in fetch of Node 22 cannot).
  */
 
 /** What stands ready to be read: all of the body, or what is still to come. */
@@ -38,7 +41,6 @@ export function openBody(reply: Reply): OpenedBody {
     reply.read(decoding);
     return decoding.decoded;
   }
-  if (whole.length === 0) return whole;
   try {
     const decoded = whole.length <= AT_ONCE_ENCODED_BYTES ? decodeAtOnce(whole, codings, AT_ONCE_DECODED_BYTES) : undefined;
     if (decoded !== undefined) return decoded;

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
+import { ReadableStream } from 'node:stream/web';
 import { Reply } from '../core/reply.js';
 import { UnreadReply, unwatchHolder, watchHolder } from './abandoned.js';
 import { type Convert, collect, collectStream } from './body-readers.js';
@@ -13,13 +13,16 @@ import { openBody } from './content-decoding.js';
  * They go from the wire's buffer to the value in one step and one promise.
  */
 export class ResponseBody {
-  private stream: ReadableStream<Uint8Array> | undefined = undefined;
   /** Read without a stream. */
   private consumed = false;
   private watched: boolean;
 
-  constructor(private reply: Reply) {
-    this.watched = reply.ending === undefined;
+  /** @param stream of the reply's bytes, where there is one already. */
+  constructor(
+    private reply: Reply,
+    private stream: ReadableStream<Uint8Array> | undefined = undefined,
+  ) {
+    this.watched = stream === undefined && reply.ending === undefined;
     if (this.watched) watchHolder(this, new UnreadReply(reply));
   }
 
@@ -74,9 +77,7 @@ export class ResponseBody {
     }
     const [own, others] = this.openStream().tee();
     this.stream = own;
-    const clone = new ResponseBody(SPENT);
-    clone.stream = others;
-    return clone;
+    return new ResponseBody(this.reply, others);
   }
 
   private unwatch(): void {
@@ -95,10 +96,7 @@ function wholeReply({ status, statusText, rawHeaders }: Reply, bytes: Buffer): R
 
 /** What stands where a body was that has been read without a stream: closed, and locked as that reader would have it. */
 function spentStream(): ReadableStream<Uint8Array> {
-  const stream = bodyStream(SPENT);
+  const stream = new ReadableStream({ type: 'bytes', start: (controller) => controller.close() });
   void stream.getReader().read();
   return stream;
 }
-
-const SPENT = new Reply(200, '', []);
-SPENT.end();

@@ -18,7 +18,13 @@ import type { Connection, Transport, TransportScope } from './transport.js';
  * fault to find later.
  */
 export function undiciTransport(): Transport {
-  return { connect: (endpoint, scope) => new PooledConnection(endpoint, scope) };
+  const closing = new Set<Promise<unknown>>();
+  return {
+    connect: (endpoint, scope) => new PooledConnection(endpoint, scope, closing),
+    close: async () => {
+      await Promise.all(closing);
+    },
+  };
 }
 
 class PooledConnection implements Connection {
@@ -34,6 +40,8 @@ class PooledConnection implements Connection {
   constructor(
     private readonly endpoint: Endpoint,
     private readonly scope: TransportScope,
+    /** Pools that are being closed: who closes the mesh waits for their sockets. */
+    private readonly closing: Set<Promise<unknown>>,
   ) {
     this.servername = endpoint.instance.protocol === 'http:' ? endpoint.instance.hostname : scope.tls?.servername;
   }
@@ -103,8 +111,13 @@ class PooledConnection implements Connection {
     const { pool } = this;
     this.pool = undefined;
     if (pool === undefined) return;
-    if (this.closed) pool.destroy().catch(noop);
-    else pool.close().catch(noop);
+    if (!this.closed) {
+      pool.close().catch(noop);
+      return;
+    }
+    const destroyed = pool.destroy().catch(noop);
+    this.closing.add(destroyed);
+    destroyed.then(() => this.closing.delete(destroyed));
   }
 }
 

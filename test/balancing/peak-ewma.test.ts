@@ -106,14 +106,30 @@ test('a latency of 0 counts as measured', () => {
   assert.ok(cost(5, 3) > 0 && cost(5, 3) < 1);
 });
 
-test('a failure counts as the penalty however fast it was, and as its latency if that was longer', () => {
+test('a failure makes an endpoint four times as expensive, up to the penalty, however fast it was', () => {
   for (const verdict of ['failure', 'retryable'] as const) {
-    const fast = measured();
-    fast.settle(verdict, 1, 0);
-    near(fast.cost(0), 5_000);
-    const slow = measured(peakEwma({ penaltyMs: 100 }).build());
-    slow.settle(verdict, 700, 0);
-    near(slow.cost(0), 700);
+    const { settle, cost } = measured();
+    settle('success', 100, 0);
+    for (const expected of [400, 1_600, 5_000, 5_000]) {
+      settle(verdict, 1, 0);
+      near(cost(0), expected);
+    }
+  }
+});
+
+test('an endpoint whose first attempt fails counts as the penalty at once', () => {
+  const { settle, cost } = measured(peakEwma({ penaltyMs: 900 }).build());
+  settle('failure', 1, 0);
+  near(cost(0), 900);
+});
+
+test('each success takes a step of the penalty back, down to its latency', () => {
+  const { settle, cost } = measured();
+  settle('success', 100, 0);
+  for (let i = 0; i < 10; i++) settle('failure', 1, 0);
+  for (const expected of [1_250, 312.5, 78.125, 30, 30]) {
+    settle('success', 30, 0);
+    near(cost(0), expected);
   }
 });
 
@@ -122,17 +138,8 @@ test('a failure never makes an endpoint look better than it did', () => {
   settle('success', 60_000, 0);
   settle('failure', 1, 0);
   near(cost(0), 60_000);
-});
-
-test('a success takes a penalty away, but not an earlier latency', () => {
-  const { settle, cost } = measured();
-  settle('success', 300, 0);
-  settle('success', 20, 0);
-  near(cost(0), 300);
-  settle('failure', 2, 0);
-  near(cost(0), 5_000);
-  settle('success', 20, 0);
-  near(cost(0), 20);
+  settle('failure', 80_000, 0);
+  near(cost(0), 80_000);
 });
 
 test('a Retry-After that is longer than the penalty counts in its place, up to five minutes, until it is over', () => {
@@ -143,7 +150,7 @@ test('a Retry-After that is longer than the penalty counts in its place, up to f
   settle('success', 20, 30_000);
   near(cost(30_000), 60_000 / Math.E ** 3, 1e-2);
   settle('success', 20, 60_001);
-  near(cost(60_001), 20);
+  near(cost(60_001), 60_000 / Math.E ** 6 / 4, 1e-1);
   endpoint.retryAfterMs = 10_000_000;
   settle('retryable', 2, 60_001);
   near(cost(60_001), 300_000);
@@ -159,16 +166,17 @@ test('an attempt that the caller gave up is not noted', () => {
 });
 
 test('the decay on the way of a pick is within 0.01 % after one lifetime, 2.1 % after four, and never rises', () => {
+  const decay = (age: number) => 1 / growthOf(age / 8);
   let last = 1;
   for (let age = 0; age <= 4; age += 0.01) {
-    const error = growthOf(age) / Math.exp(-age) - 1;
+    const error = decay(age) / Math.exp(-age) - 1;
     assert.ok(error >= -1e-12 && error <= (age <= 1 ? 1e-4 : 2.1e-2), `${error} at ${age}`);
-    assert.ok(growthOf(age) <= last);
-    last = growthOf(age);
+    assert.ok(decay(age) <= last);
+    last = decay(age);
   }
   for (let age = 4; age < 1e6; age *= 1.5) {
-    assert.ok(growthOf(age) < last && decayOf(age) > 0);
-    last = growthOf(age);
+    assert.ok(decay(age) < last && decay(age) > 0);
+    last = decay(age);
   }
 });
 

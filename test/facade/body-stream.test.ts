@@ -63,7 +63,7 @@ describe('the body stream', () => {
     const reader = streamOf(response).getReader();
     reply.push(Buffer.from('a'));
     assert.equal(Buffer.from((await reader.read()).value ?? []).toString(), 'a');
-    for (const letter of 'bcd') reply.push(Buffer.from(letter));
+    for (const letter of 'bcd') assert.equal(reply.push(Buffer.from(letter)), false);
     reply.end();
     reader.releaseLock();
     const rest = await text(Readable.fromWeb(streamOf(response)));

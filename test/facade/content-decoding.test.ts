@@ -121,6 +121,15 @@ describe('content decoding', () => {
     assert.equal(decoded, zstdCompressSync === undefined ? 'untouched' : TEXT.toString());
   });
 
+  it('decodes nothing to nothing, by whatever coding, at once and in pieces', async () => {
+    for (const coding of Object.keys(encoders)) {
+      assert.equal(await whole('', { 'content-encoding': coding }).text(), '', coding);
+      const ofNothing = encoded('gzip', Buffer.alloc(0));
+      assert.equal(await whole(ofNothing, { 'content-encoding': `${coding}, gzip` }).text(), '', `${coding} within gzip`);
+      assert.equal((await inPieces({ codings: [`${coding}, gzip`], body: ofNothing }, 5)).length, 0);
+    }
+  });
+
   it('rejects with a TypeError that says what is wrong and why', async () => {
     for (const body of ['plain text', 'plain text'.repeat(3000)]) {
       await assert.rejects(whole(body, { 'content-encoding': 'gzip' }).text(), (error) => {

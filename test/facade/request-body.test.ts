@@ -203,6 +203,23 @@ describe('extractBody', () => {
     assert.match(extractBody(new ForeignParams('a=1')).contentType ?? '', /^application\/x-www-form-urlencoded/);
   });
 
+  it('stops reading a Blob when its attempt is given up', async () => {
+    const cancelled: unknown[] = [];
+    const stream = () =>
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(utf8.encode('abc')),
+        cancel: (reason) => void cancelled.push(reason),
+      });
+    const endless = { [Symbol.toStringTag]: 'Blob', size: 1e9, type: '', stream };
+    const { body } = extractBody(endless as never);
+    assert.ok(body);
+    for await (const chunk of body.open() as AsyncIterable<Uint8Array>) {
+      assert.equal(chunk.length, 3);
+      break;
+    }
+    assert.deepEqual(cancelled, [undefined]);
+  });
+
   it('draws the boundary of a form from the random source that it is given', () => {
     const typeWith = (seed: number) => extractBody(form(), { random: seededRandom(seed) }).contentType;
     assert.equal(typeWith(1), typeWith(1));
