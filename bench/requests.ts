@@ -24,6 +24,9 @@ export interface RequestResult {
 export const IN_FLIGHT = 50;
 
 const LIMIT_MS = 30_000;
+/** The slow ones need three seconds until most of their code is compiled, which has to be done on the same core. */
+const WARM_UP: RequestOrder = { inFlight: IN_FLIGHT, durationMs: 4_000, requests: 40_000 };
+const QUICK_WARM_UP: RequestOrder = { inFlight: IN_FLIGHT, durationMs: 2_000, requests: 15_000 };
 /** Young space for what a few hundred requests leave behind, so that it can be counted before it is collected. */
 const COUNTING_ARGS = ['--expose-gc', '--min-semi-space-size=128', '--max-semi-space-size=128'];
 const COUNTED_REQUESTS = 500;
@@ -40,13 +43,13 @@ export async function run({ node, quick }: { readonly node: string; readonly qui
       const client = await started({ node, script: 'request-process.js', args: [file, ...urls], core: 'client' });
       clients.set(file, client);
       samples.set(file, []);
-      await client.ask<RequestRound>(order(quick ? 500 : 2_000), LIMIT_MS);
+      await client.ask<RequestRound>(quick ? QUICK_WARM_UP : WARM_UP, LIMIT_MS);
     }
     for (let round = 0; round < rounds; round++) {
       for (const [file, client] of clients) {
         const before = await server.ask<number>('cpu', LIMIT_MS);
         const startMs = performance.now();
-        const measured = await client.ask<RequestRound>(order(durationMs), LIMIT_MS);
+        const measured = await client.ask<RequestRound>({ inFlight: IN_FLIGHT, durationMs }, LIMIT_MS);
         const serverShare = ((await server.ask<number>('cpu', LIMIT_MS)) - before) / 1_000 / (performance.now() - startMs);
         samples.get(file)?.push({ ...measured, serverShare });
       }
@@ -69,10 +72,6 @@ export async function run({ node, quick }: { readonly node: string; readonly qui
     for (const client of clients.values()) client.end();
     server.end();
   }
-}
-
-function order(durationMs: number): RequestOrder {
-  return { inFlight: IN_FLIGHT, durationMs };
 }
 
 /** Warmed up by requests of its own, since the counting needs an engine set up for it. */

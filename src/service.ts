@@ -86,8 +86,14 @@ export class Service implements Cached {
 
   /** The call has its reply; it counts as under way until the body has ended. */
   answered(call: Call, reply: Reply): void {
-    if (reply.ending !== undefined) this.active.leave(call);
-    else reply.onEnd(() => this.active.leave(call));
+    if (reply.ending !== undefined) this.over(call);
+    else reply.onEnd(() => this.over(call));
+  }
+
+  private over(call: Call): void {
+    this.active.leave(call);
+    // A server may answer before it has read the whole request.
+    call.body?.discard();
   }
 
   /** The call is over without a reply. Returns what its caller should be told. */

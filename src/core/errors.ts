@@ -40,7 +40,7 @@ export type MeshErrorCode =
   | 'ERR_MESH_LOST'
   /** The answer is not HTTP. */
   | 'ERR_MESH_PROTOCOL'
-  /** The connection was lost within the answer's body. */
+  /** The answer's body broke off, or cannot be decoded. */
   | 'ERR_MESH_BODY'
   /** A redirect that must not or cannot be followed. */
   | 'ERR_MESH_REDIRECT'

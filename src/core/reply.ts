@@ -110,7 +110,12 @@ export class Reply {
     this.reader = undefined;
     this.first = this.more = undefined;
     // What was read ahead counts: a body that filled the read-ahead is not a small one.
-    if (this.paused || this.bufferedBytes >= READ_AHEAD_BYTES) this.cancel(undefined);
+    if (this.bufferedBytes >= READ_AHEAD_BYTES) {
+      this.cancel(undefined);
+    } else if (this.paused) {
+      this.paused = false;
+      this.source?.resume();
+    }
   }
 
   /** Cuts the body off: the reader sees `reason`, the connection is closed. */
@@ -194,7 +199,10 @@ export class Reply {
       this.first = this.more?.shift();
       if (this.first === undefined) this.more = undefined;
       this.bufferedBytes -= bytes.length;
-      if (reader.chunk(bytes) === false) return;
+      if (reader.chunk(bytes) === false) {
+        this.paused = true;
+        return;
+      }
     }
     if (this.ending !== undefined) {
       this.tellReader();

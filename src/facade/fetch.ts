@@ -8,7 +8,7 @@ import { requestHeaders } from './headers.js';
 import { nextHop } from './redirect.js';
 import { isRequest, PLAIN_GET, partsOfRequest, type RequestParts, requestParts } from './request.js';
 import { extractBody } from './request-body.js';
-import { MeshResponse } from './response.js';
+import { meshResponseClass } from './response.js';
 import type { Destination, Target, TargetReader } from './target.js';
 
 export type { CallOptions, MeshBody, MeshFetch, MeshRequestInit } from './fetch-types.js';
@@ -160,7 +160,7 @@ function arrive(reply: Reply, call: Call, service: Service, url: string, journey
     const hop = nextHop(reply, call, service, url, journey.request.redirect, journey.hops);
     if (hop !== undefined) return follow(hop, call, service, journey);
   }
-  return new MeshResponse(reply, url, journey.hops > 0, call.method);
+  return new (meshResponseClass())(reply, url, journey.hops > 0, call.method);
 }
 
 function follow(hop: NonNullable<ReturnType<typeof nextHop>>, call: Call, service: Service, journey: Journey): Promise<Response> {

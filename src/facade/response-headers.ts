@@ -11,81 +11,88 @@ import { headerText, type RawHeaders } from '../core/reply.js';
  * where the built-in fetch leaves those of the right end standing.
  */
 export function replyHeaders(raw: RawHeaders): Headers {
-  return new ReplyHeaders(raw) as unknown as Headers;
+  replyHeadersClass ??= defineReplyHeaders();
+  return new replyHeadersClass(raw);
 }
 
-const platform = Headers.prototype;
+type ReplyHeadersClass = new (raw: RawHeaders) => Headers;
 
-/** The base without its declared members: they are declared as properties, which methods may not override. */
-const HeadersBase = Headers as unknown as new () => object;
+/** Made at its first use: to touch `Headers` loads the runtime's fetch, which importing this must not do. */
+let replyHeadersClass: ReplyHeadersClass | undefined;
 
-class ReplyHeaders extends HeadersBase {
-  readonly #raw: RawHeaders;
-  #filled = false;
+function defineReplyHeaders(): ReplyHeadersClass {
+  const platform = Headers.prototype;
+  /** The base without its declared members: they are declared as properties, which methods may not override. */
+  const HeadersBase = Headers as unknown as new () => object;
 
-  constructor(raw: RawHeaders) {
-    super();
-    this.#raw = raw;
-  }
+  return class ReplyHeaders extends HeadersBase {
+    readonly #raw: RawHeaders;
+    #filled = false;
 
-  static {
-    // Whatever else a Headers can do, on this Node or a later one, it does once it is filled.
-    for (const key of Reflect.ownKeys(platform)) {
-      const descriptor = Object.getOwnPropertyDescriptor(platform, key);
-      if (Object.hasOwn(ReplyHeaders.prototype, key) || typeof descriptor?.value !== 'function') continue;
-      const method = descriptor.value as (...args: unknown[]) => unknown;
-      const value = {
-        [key](this: ReplyHeaders, ...args: unknown[]) {
-          return Reflect.apply(method, this.#fill(), args);
-        },
-      }[key as string];
-      Object.defineProperty(ReplyHeaders.prototype, key, { ...descriptor, value });
+    constructor(raw: RawHeaders) {
+      super();
+      this.#raw = raw;
     }
-  }
 
-  get(...args: [name: string]): string | null {
-    const lowerCased = plainName(args);
-    if (lowerCased === undefined) return Reflect.apply(platform.get, this.#fill(), args);
-    const separator = lowerCased === 'cookie' ? '; ' : ', ';
-    const raw = this.#raw;
-    let value: string | null = null;
-    for (let i = 0; i < raw.length; i += 2) {
-      if (!isNamed(raw[i] as Buffer | string, lowerCased)) continue;
-      const one = trimmed(raw[i + 1] as Buffer | string);
-      value = value === null ? one : value + separator + one;
+    static {
+      // Whatever else a Headers can do, on this Node or a later one, it does once it is filled.
+      for (const key of Reflect.ownKeys(platform)) {
+        const descriptor = Object.getOwnPropertyDescriptor(platform, key);
+        if (Object.hasOwn(ReplyHeaders.prototype, key) || typeof descriptor?.value !== 'function') continue;
+        const method = descriptor.value as (...args: unknown[]) => unknown;
+        const value = {
+          [key](this: ReplyHeaders, ...args: unknown[]) {
+            return Reflect.apply(method, this.#fill(), args);
+          },
+        }[key as string];
+        Object.defineProperty(ReplyHeaders.prototype, key, { ...descriptor, value });
+      }
     }
-    return value;
-  }
 
-  has(...args: [name: string]): boolean {
-    const lowerCased = plainName(args);
-    if (lowerCased === undefined) return Reflect.apply(platform.has, this.#fill(), args);
-    const raw = this.#raw;
-    for (let i = 0; i < raw.length; i += 2) if (isNamed(raw[i] as Buffer | string, lowerCased)) return true;
-    return false;
-  }
-
-  append(...args: [name: string, value: string]): void {
-    refuseChange('append', args);
-  }
-
-  delete(...args: [name: string]): void {
-    refuseChange('delete', args);
-  }
-
-  set(...args: [name: string, value: string]): void {
-    refuseChange('set', args);
-  }
-
-  #fill(): this {
-    if (this.#filled) return this;
-    this.#filled = true;
-    const raw = this.#raw;
-    for (let i = 0; i < raw.length; i += 2) {
-      Reflect.apply(platform.append, this, [headerText(raw[i] as Buffer | string).toLowerCase(), trimmed(raw[i + 1] as Buffer | string)]);
+    get(...args: [name: string]): string | null {
+      const lowerCased = plainName(args);
+      if (lowerCased === undefined) return Reflect.apply(platform.get, this.#fill(), args);
+      const separator = lowerCased === 'cookie' ? '; ' : ', ';
+      const raw = this.#raw;
+      let value: string | null = null;
+      for (let i = 0; i < raw.length; i += 2) {
+        if (!isNamed(raw[i] as Buffer | string, lowerCased)) continue;
+        const one = trimmed(raw[i + 1] as Buffer | string);
+        value = value === null ? one : value + separator + one;
+      }
+      return value;
     }
-    return this;
-  }
+
+    has(...args: [name: string]): boolean {
+      const lowerCased = plainName(args);
+      if (lowerCased === undefined) return Reflect.apply(platform.has, this.#fill(), args);
+      const raw = this.#raw;
+      for (let i = 0; i < raw.length; i += 2) if (isNamed(raw[i] as Buffer | string, lowerCased)) return true;
+      return false;
+    }
+
+    append(...args: [name: string, value: string]): void {
+      refuseChange('append', args);
+    }
+
+    delete(...args: [name: string]): void {
+      refuseChange('delete', args);
+    }
+
+    set(...args: [name: string, value: string]): void {
+      refuseChange('set', args);
+    }
+
+    #fill(): this {
+      if (this.#filled) return this;
+      this.#filled = true;
+      const raw = this.#raw;
+      for (let i = 0; i < raw.length; i += 2) {
+        Reflect.apply(platform.append, this, [headerText(raw[i] as Buffer | string).toLowerCase(), trimmed(raw[i + 1] as Buffer | string)]);
+      }
+      return this;
+    }
+  } as unknown as ReplyHeadersClass;
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;

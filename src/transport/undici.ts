@@ -1,11 +1,11 @@
-import type { buildConnector as buildConnectorType, Dispatcher, Pool as PoolType } from 'undici';
-import buildConnector from 'undici/lib/core/connect.js';
+import type { Dispatcher, Pool as PoolType } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Call } from '../core/call.js';
 import type { Timer } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Reply } from '../core/reply.js';
 import type { Payload, RequestBody } from '../core/request-body.js';
+import { boundedConnector } from './connector.js';
 import { Exchange } from './exchange.js';
 import type { Connection, Transport, TransportScope } from './transport.js';
 
@@ -77,17 +77,20 @@ class PooledConnection implements Connection {
   }
 
   private open(): PoolType {
-    const { connections, tls, inMeshContext } = this.scope;
-    const connect = buildConnector({ ...tls, allowH2: false, timeout: connections.connectTimeoutMs } as buildConnectorType.BuildOptions);
+    const { connections } = this.scope;
+    const { max, idleMs, maxAgeMs } = connections;
+    const ages = maxAgeMs !== Number.POSITIVE_INFINITY;
     const pool = new Pool(this.endpoint.origin, {
-      connections: connections.max,
+      // undici counts a connection that is too old until it is closed, and does not look again after that: with
+      // no more room than there may be requests, a request could wait for ever for old ones to be gone.
+      connections: ages ? 2 * max : max,
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
-      keepAliveTimeout: connections.idleMs,
-      keepAliveMaxTimeout: connections.idleMs,
-      ...(connections.maxAgeMs === Number.POSITIVE_INFINITY ? {} : { clientTtl: connections.maxAgeMs }),
-      connect: ((options, callback) => inMeshContext(() => connect(options, callback))) as buildConnectorType.connector,
+      keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
+      ...(ages ? { clientTtl: maxAgeMs } : {}),
+      connect: boundedConnector(this.scope),
     });
     this.pool = pool;
     this.watchIdle();

@@ -104,7 +104,8 @@ describe('a response that nobody holds any more', () => {
   it('is collected though its far end still sends', async () => {
     const { reply } = openReply();
     const held = await (async (): Promise<WeakRef<object>> => {
-      const { MeshResponse } = await import('../../src/facade/response.js');
+      const { meshResponseClass } = await import('../../src/facade/response.js');
+      const MeshResponse = meshResponseClass();
       const response = new MeshResponse(reply, '', false);
       const stream = response.body;
       assert.ok(stream);

@@ -4,9 +4,11 @@ import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { MeshError } from '../../src/core/errors.js';
 import { READ_AHEAD_BYTES } from '../../src/core/reply.js';
-import { MeshResponse } from '../../src/facade/response.js';
+import { meshResponseClass } from '../../src/facade/response.js';
 import { bothOf, outcome } from './support/built-in.js';
 import { open, openReply, whole } from './support/replies.js';
+
+const MeshResponse = meshResponseClass();
 
 const TEXT = Buffer.from('all work and no play '.repeat(20));
 /** Compresses badly, so that there is something to cut. */

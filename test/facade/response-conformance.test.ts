@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { MeshResponse } from '../../src/facade/response.js';
+import { meshResponseClass } from '../../src/facade/response.js';
 import { type Answer, bothOf, outcome } from './support/built-in.js';
 import { open, whole, wholeReply } from './support/replies.js';
+
+const MeshResponse = meshResponseClass();
 
 /** What a caller can see of a response without reading it. */
 function surface(response: Response): Record<string, unknown> {
@@ -92,7 +94,7 @@ const READERS: Record<string, (response: Response) => Promise<unknown>> = {
   text: (response) => response.text(),
   arrayBuffer: async (response) => Buffer.from(await response.arrayBuffer()).toString('hex'),
   bytes: async (response) => {
-    const bytes = await (response as unknown as MeshResponse).bytes();
+    const bytes = await (response as unknown as { bytes(): Promise<Uint8Array> }).bytes();
     return [bytes.constructor.name, Buffer.from(bytes).toString('hex')];
   },
   blob: async (response) => {
@@ -144,7 +146,7 @@ describe('MeshResponse beside the built-in Response', () => {
     try {
       // A second copy of the module sees the Response of that later Node; a query makes it a second one.
       const copy: typeof import('../../src/facade/response.js') = await import(`../../src/facade/response.js?${LATER}`);
-      const response = new copy.MeshResponse(wholeReply('abc'), 'http://users/', false);
+      const response = new (copy.meshResponseClass())(wholeReply('abc'), 'http://users/', false);
       assert.equal(await (response as unknown as { [later](): Promise<string> })[later](), 'abc');
       assert.equal(response.bodyUsed, true);
     } finally {

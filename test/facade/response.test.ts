@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { READ_AHEAD_BYTES } from '../../src/core/reply.js';
-import { MeshResponse } from '../../src/facade/response.js';
+import { meshResponseClass } from '../../src/facade/response.js';
 import { open, openReply, whole, wholeReply } from './support/replies.js';
+
+const MeshResponse = meshResponseClass();
 
 describe('MeshResponse', () => {
   it('shows its URL without the fragment, and whether it was redirected', () => {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Reply } from '../../../src/core/reply.js';
-import { MeshResponse } from '../../../src/facade/response.js';
+import { meshResponseClass } from '../../../src/facade/response.js';
+
+const MeshResponse = meshResponseClass();
 
 /** One answer, as a server would send it. */
 export interface Answer {

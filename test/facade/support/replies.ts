@@ -1,5 +1,7 @@
 import { Reply } from '../../../src/core/reply.js';
-import { MeshResponse } from '../../../src/facade/response.js';
+import { type MeshResponse as MeshResponseType, meshResponseClass } from '../../../src/facade/response.js';
+
+const MeshResponse = meshResponseClass();
 
 /** Header names and values in turn, as bytes, which is how the wire has them. */
 export function rawHeaders(headers: Readonly<Record<string, string>>): Buffer[] {
@@ -25,12 +27,12 @@ export function wholeReply(body: string | Uint8Array = '', headers: Readonly<Rec
 }
 
 /** A response whose body is all here. */
-export function whole(body: string | Uint8Array = '', headers: Readonly<Record<string, string>> = {}, status = 200): MeshResponse {
+export function whole(body: string | Uint8Array = '', headers: Readonly<Record<string, string>> = {}, status = 200): MeshResponseType {
   return new MeshResponse(wholeReply(body, headers, status), 'http://users/42', false);
 }
 
 /** A response whose body the test plays. */
-export function open(headers: Readonly<Record<string, string>> = {}): { response: MeshResponse; reply: Reply; asked: string[] } {
+export function open(headers: Readonly<Record<string, string>> = {}): { response: MeshResponseType; reply: Reply; asked: string[] } {
   const { reply, asked } = openReply(headers);
   return { response: new MeshResponse(reply, 'http://users/42', false), reply, asked };
 }
