@@ -15,8 +15,8 @@ export interface ConnectionOptions {
    */
   readonly idleMs?: number | undefined;
   /**
-   * How old a connection may become, in milliseconds, before a new one takes its place. Lets traffic follow
-   * changes behind a load balancer. Above 0; default Infinity.
+   * How old the connections to an endpoint may become, in milliseconds, before new ones take their place; what
+   * they carry then finishes. Lets traffic follow changes behind a load balancer. Above 0; default Infinity.
    */
   readonly maxAgeMs?: number | undefined;
   /** How long making a connection may take, in milliseconds. Above 0; default 5,000. */

@@ -29,6 +29,7 @@ export function undiciTransport(): Transport {
 
 class PooledConnection implements Connection {
   private pool: PoolType | undefined = undefined;
+  private tooOldAtMs = 0;
   private idleTimer: Timer | undefined = undefined;
   private closed = false;
   /**
@@ -50,7 +51,7 @@ class PooledConnection implements Connection {
     new Promise<Reply>((resolve, reject) => {
       const exchange = new Exchange(call, this.scope.clock, resolve, reject);
       call.waitsFor(exchange);
-      const pool = this.pool ?? this.open();
+      const pool = this.poolAt(call.nowMs);
       const { basePath } = this.endpoint.instance;
       const path = basePath === '' ? call.path : basePath + call.path;
       const { body } = call;
@@ -76,23 +77,31 @@ class PooledConnection implements Connection {
     this.letGo();
   }
 
+  /**
+   * The pool to send through. One that is too old is replaced as a whole and closes once what it has in flight is
+   * over. (undici can do it for single connections, but counts those that are closing as places that are taken,
+   * does not look again when they are gone, and so leaves requests waiting for ever.)
+   */
+  private poolAt(nowMs: number): PoolType {
+    const { pool } = this;
+    if (pool !== undefined && nowMs < this.tooOldAtMs) return pool;
+    if (pool !== undefined) this.letGo();
+    return this.open();
+  }
+
   private open(): PoolType {
-    const { connections } = this.scope;
-    const { max, idleMs, maxAgeMs } = connections;
-    const ages = maxAgeMs !== Number.POSITIVE_INFINITY;
+    const { connections, clock } = this.scope;
     const pool = new Pool(this.endpoint.origin, {
-      // undici counts a connection that is too old until it is closed, and does not look again after that: with
-      // no more room than there may be requests, a request could wait for ever for old ones to be gone.
-      connections: ages ? 2 * max : max,
+      connections: connections.max,
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
-      keepAliveTimeout: idleMs,
-      keepAliveMaxTimeout: idleMs,
-      ...(ages ? { clientTtl: maxAgeMs } : {}),
+      keepAliveTimeout: connections.idleMs,
+      keepAliveMaxTimeout: connections.idleMs,
       connect: boundedConnector(this.scope),
     });
     this.pool = pool;
+    this.tooOldAtMs = clock.now() + connections.maxAgeMs;
     this.watchIdle();
     return pool;
   }
