@@ -26,7 +26,8 @@ try {
   }
 
   // Loaded both ways, also by CommonJS.
-  const use = "if (typeof mesh.createMesh !== 'function' || typeof testing.mockRegistry !== 'function') throw new Error('exports are missing');";
+  const use =
+    "if (typeof mesh.createMesh !== 'function' || typeof testing.mockRegistry !== 'function') throw new Error('exports are missing');";
   writeFileSync(join(folder, 'esm.mjs'), `import * as mesh from 'fetchmesh'; import * as testing from 'fetchmesh/testing'; ${use}`);
   writeFileSync(join(folder, 'cjs.cjs'), `const mesh = require('fetchmesh'); const testing = require('fetchmesh/testing'); ${use}`);
   run(process.execPath, ['esm.mjs'], folder);

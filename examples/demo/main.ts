@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createMesh, fileDiscovery, standard } from 'fetchmesh';
 import { Fleet } from './fleet.js';
 import { sendTraffic, type Tally } from './traffic.js';
-import { draw, type LogEntry, seconds } from './view.js';
+import { draw, type LogEntry, seconds, seen } from './view.js';
 
 const REQUESTS_PER_SECOND = 300;
 const terminal = process.stdout.isTTY === true;
@@ -35,7 +35,9 @@ mesh.on('endpointRemoved', ({ endpoint }) => note(`registry: ${endpoint} left`))
 mesh.on('breakerOpened', ({ endpoint, forMs }) => note(`breaker: ${endpoint} opened for ${seconds(forMs).trim()}`));
 mesh.on('breakerClosed', ({ endpoint }) => note(`breaker: ${endpoint} closed`));
 let retries = 0;
-mesh.on('retry', () => retries++);
+mesh.on('retry', () => {
+  retries++;
+});
 
 /** What happens, and when. */
 const timeline: [number, string, () => unknown][] = [
@@ -63,7 +65,7 @@ draw(mesh, tally, log, performance.now() - startedMs, terminal);
 
 const sorted = tally.latenciesMs.sort((a, b) => a - b);
 const percentile = (share: number) => `${(sorted[Math.floor(share * (sorted.length - 1))] ?? 0).toFixed(1)} ms`;
-const services = mesh.inspect().services;
+const present = new Set(mesh.inspect().services.users?.endpoints.map(({ id }) => id));
 await mesh.close();
 await fleet.stop();
 await rm(folder, { recursive: true, force: true });
@@ -72,8 +74,9 @@ console.log('\nSummary');
 console.log(`  requests  ${tally.sent} sent, ${tally.answered} answered, ${tally.lost.length} lost, ${retries} attempts repeated`);
 console.log(`  latency   p50 ${percentile(0.5)}, p99 ${percentile(0.99)}, p99.9 ${percentile(0.999)}`);
 console.log('  endpoints');
-for (const { id, state, requests, failures } of services.users?.endpoints ?? []) {
-  console.log(`    ${id}: ${state}, ${requests} attempts, ${failures} failed`);
+for (const { id, state, requests, failures, latencyMs } of [...seen.values()].sort((a, b) => a.id.localeCompare(b.id))) {
+  const p99 = latencyMs === undefined ? '' : `, p99 ${latencyMs.p99.toFixed(0)} ms`;
+  console.log(`    ${id}: ${present.has(id) ? state : 'gone'}, ${requests} attempts, ${failures} failed${p99}`);
 }
 console.log('  what happened');
 for (const { atMs, text } of log) console.log(`    ${seconds(atMs)}  ${text}`);

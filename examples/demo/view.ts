@@ -11,7 +11,7 @@ const COLUMNS = ['endpoint', 'state', 'requests', 'failures', 'in flight', 'p50'
 const WIDTHS = [12, 9, 9, 9, 10, 9, 9];
 
 export function draw(mesh: Mesh, tally: Tally, log: readonly LogEntry[], elapsedMs: number, terminal: boolean): void {
-  const endpoints = mesh.inspect().services.users?.endpoints ?? [];
+  const endpoints = endpointsOf(mesh);
   if (!terminal) {
     const states = endpoints.map(
       (each) => `${each.id} ${each.state} ${each.requests}/${each.failures} p99 ${milliseconds(each.latencyMs?.p99)}`,
@@ -28,6 +28,15 @@ export function draw(mesh: Mesh, tally: Tally, log: readonly LogEntry[], elapsed
     ...log.slice(-12).map((entry) => `${seconds(entry.atMs)}  ${entry.text}`),
   ];
   process.stdout.write(`\u001b[H\u001b[J${lines.join('\n')}\n`);
+}
+
+/** Every endpoint as it was last seen, those that are gone included. */
+export const seen = new Map<string, EndpointState>();
+
+function endpointsOf(mesh: Mesh): readonly EndpointState[] {
+  const endpoints = mesh.inspect().services.users?.endpoints ?? [];
+  for (const endpoint of endpoints) seen.set(endpoint.id, endpoint);
+  return endpoints;
 }
 
 function row(endpoint: EndpointState): string {
