@@ -27,20 +27,22 @@ const LIMIT_MS = 30_000;
 /** The slow ones need three seconds until most of their code is compiled, which has to be done on the same core. */
 const WARM_UP: RequestOrder = { inFlight: IN_FLIGHT, durationMs: 4_000, requests: 40_000 };
 const QUICK_WARM_UP: RequestOrder = { inFlight: IN_FLIGHT, durationMs: 2_000, requests: 15_000 };
+/** Some contenders warn of their own listeners once they are busy; that is no news here. */
+const CLIENT_ARGS = ['--no-warnings'];
 /** Young space for what a few hundred requests leave behind, so that it can be counted before it is collected. */
-const COUNTING_ARGS = ['--expose-gc', '--min-semi-space-size=128', '--max-semi-space-size=128'];
+const COUNTING_ARGS = [...CLIENT_ARGS, '--expose-gc', '--min-semi-space-size=128', '--max-semi-space-size=128'];
 const COUNTED_REQUESTS = 500;
 
 export async function run({ node, quick }: { readonly node: string; readonly quick: boolean }): Promise<RequestResult[]> {
-  const rounds = quick ? 3 : 7;
-  const durationMs = quick ? 300 : 1_500;
+  const rounds = quick ? 5 : 9;
+  const durationMs = quick ? 250 : 1_000;
   const server = new Child({ node, script: 'server.js', core: 'server' });
   const clients = new Map<ContenderName, Child>();
   try {
     const urls = await server.ask<string[]>(undefined, LIMIT_MS);
     const samples = new Map<ContenderName, (RequestRound & { readonly serverShare: number })[]>();
     for (const { file } of CONTENDERS) {
-      const client = await started({ node, script: 'request-process.js', args: [file, ...urls], core: 'client' });
+      const client = await started({ node, script: 'request-process.js', args: [file, ...urls], nodeArgs: CLIENT_ARGS, core: 'client' });
       clients.set(file, client);
       samples.set(file, []);
       await client.ask<RequestRound>(quick ? QUICK_WARM_UP : WARM_UP, LIMIT_MS);
@@ -63,7 +65,7 @@ export async function run({ node, quick }: { readonly node: string; readonly qui
         name,
         perSecond: median(each.map(({ perSecond }) => perSecond)),
         cpuUs: median(each.map(({ cpuUs }) => cpuUs)),
-        heapBytes: await heapBytes(node, file, urls),
+        heapBytes: quick ? undefined : await heapBytes(node, file, urls),
         serverShare: median(each.map((sample) => sample.serverShare)),
       });
     }

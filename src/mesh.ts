@@ -8,7 +8,7 @@ import { EventEmitter, type MeshEventName, type MeshListener } from './core/even
 import { durationMs, wholeNumberIn } from './core/options-check.js';
 import { systemRandom } from './core/random.js';
 import { ServiceCache } from './discovery/service-cache.js';
-import { MeshDispatcher } from './facade/dispatcher.js';
+import { type MeshDispatcher, meshDispatcher } from './facade/dispatcher.js';
 import { type FacadeParts, type MeshFetch, meshFetch, serviceFetch } from './facade/fetch.js';
 import { TargetReader } from './facade/target.js';
 import { inspectMesh, type MeshState } from './inspect.js';
@@ -127,7 +127,7 @@ export function createMesh(options: MeshOptions): Mesh {
   const mesh: Mesh = {
     fetch,
     get dispatcher() {
-      dispatcher ??= new MeshDispatcher(fetchParts);
+      dispatcher ??= meshDispatcher(fetchParts);
       return dispatcher;
     },
     service(name) {

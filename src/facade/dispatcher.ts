@@ -16,6 +16,17 @@ const GLOBAL_DISPATCHER = Symbol.for('undici.globalDispatcher.1');
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 
+/** The dispatcher that the runtime's own `fetch` takes, by the types of the Node that the user compiles for. */
+type RuntimeDispatcher = RequestInit extends { dispatcher?: infer D | undefined } ? NonNullable<D> : unknown;
+
+/** A dispatcher, to undici and to the runtime's `fetch` alike. */
+export type MeshDispatcher = UndiciDispatcher & RuntimeDispatcher;
+
+/** The mesh as a dispatcher. */
+export function meshDispatcher(parts: FacadeParts): MeshDispatcher {
+  return new ServiceDispatcher(parts) as UndiciDispatcher as MeshDispatcher;
+}
+
 /**
  * The mesh as an undici dispatcher, for code that already speaks to one: `fetch(url, { dispatcher })`,
  * `undici.request`, `setGlobalDispatcher`. Hosts that are no service go to the dispatcher that was the
@@ -27,7 +38,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
  * The built-in `fetch` turns every request body into a stream before it arrives here, so it is sent once;
  * `mesh.fetch` can repeat it.
  */
-export class MeshDispatcher extends Dispatcher {
+class ServiceDispatcher extends Dispatcher {
   readonly #parts: FacadeParts;
   readonly #before: UndiciDispatcher | undefined;
   #passingOn = false;
