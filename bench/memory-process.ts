@@ -10,6 +10,8 @@ const [mode, ...urls] = process.argv.slice(2);
 const ENDPOINTS = 10_000;
 const requests = mode === 'quick' ? 200_000 : 1_000_000;
 const IDLE_MS = 100;
+/** A pool goes a second after its last connection, and looks for that time once or twice. */
+const CLOSED_AFTER_MS = 3_000;
 const AT_A_TIME = 50;
 
 async function heldBytes(): Promise<number> {
@@ -39,7 +41,7 @@ async function useAll(mesh: BenchMesh, count: number): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
-  await sleep(4_000);
+  await sleep(CLOSED_AFTER_MS);
 }
 
 async function perEndpoint(): Promise<{ unusedBytes: number; idleBytes: number }> {

@@ -26,7 +26,7 @@ export const IN_FLIGHT = 50;
 const LIMIT_MS = 30_000;
 /** The slow ones need three seconds until most of their code is compiled, which has to be done on the same core. */
 const WARM_UP: RequestOrder = { inFlight: IN_FLIGHT, durationMs: 4_000, requests: 40_000 };
-const QUICK_WARM_UP: RequestOrder = { inFlight: IN_FLIGHT, durationMs: 2_000, requests: 15_000 };
+const QUICK_WARM_UP: RequestOrder = { inFlight: IN_FLIGHT, durationMs: 1_500, requests: 10_000 };
 /** Some contenders warn of their own listeners once they are busy; that is no news here. */
 const CLIENT_ARGS = ['--no-warnings'];
 /** Young space for what a few hundred requests leave behind, so that it can be counted before it is collected. */
@@ -34,7 +34,7 @@ const COUNTING_ARGS = [...CLIENT_ARGS, '--expose-gc', '--min-semi-space-size=128
 const COUNTED_REQUESTS = 500;
 
 export async function run({ node, quick }: { readonly node: string; readonly quick: boolean }): Promise<RequestResult[]> {
-  const rounds = quick ? 5 : 9;
+  const rounds = quick ? 4 : 9;
   const durationMs = quick ? 250 : 1_000;
   const server = new Child({ node, script: 'server.js', core: 'server' });
   const clients = new Map<ContenderName, Child>();

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMesh, fileDiscovery, standard } from 'fetchmesh';
+import { createMesh, fileDiscovery, p2c, peakEwma, standard } from 'fetchmesh';
 import { Fleet } from './fleet.js';
 import { sendTraffic, type Tally } from './traffic.js';
 import { draw, type LogEntry, seconds, seen } from './view.js';
@@ -20,7 +20,8 @@ await Promise.all(['users-1', 'users-2', 'users-3', 'users-4'].map((name) => fle
 
 const mesh = createMesh({
   discovery: fileDiscovery({ path: folder, leaseMs: 3_000 }),
-  defaults: { policies: standard({ timeoutMs: 3_000, attemptTimeoutMs: 1_000 }) },
+  // Slowness is forgotten sooner than by default (10 s), so that the demo can show who comes back.
+  defaults: { balancer: p2c({ load: peakEwma({ decayMs: 2_000 }) }), policies: standard({ timeoutMs: 3_000, attemptTimeoutMs: 1_000 }) },
 });
 await mesh.ready(['users'], { minEndpoints: 4 });
 

@@ -9,7 +9,13 @@ import type { Verdict } from '../core/verdict.js';
  * is removed, and no measure holds a map that could grow. Both cells are 0 for an endpoint never measured.
  */
 
-/** A way of measuring load, as a user writes it down. Stateless; it is built once per service. */
+/**
+ * A way of measuring load, as a user writes it down. Stateless; it is built once per service.
+ *
+ * @example
+ * const inFlightOnly: Load = { name: 'inFlightOnly', build: () => ({ cost: (_cells, _cell, inFlight) => inFlight, settle() {} }) };
+ * createMesh({ discovery, defaults: { balancer: p2c({ load: inFlightOnly }) } });
+ */
 export interface Load {
   readonly name: string;
   build(): LoadMeasure;

@@ -3,28 +3,43 @@ import type { buildConnector as buildConnectorType } from 'undici';
 import buildConnector from 'undici/lib/core/connect.js';
 import type { TransportScope } from './transport.js';
 
+/** undici's types do not say that the socket is returned while it is still connecting. */
+type Connect = (...parameters: Parameters<buildConnectorType.connector>) => Socket;
+
 /**
- * Makes connections for one pool, each within `connectTimeoutMs`, the TLS handshake included.
+ * Makes the connections of one endpoint, each within `connectTimeoutMs`, the TLS handshake included.
  *
  * The time is our own: undici's runs on a timer that ticks twice a second, so that 100 ms become a whole one, and
- * it would not run on the mesh's clock.
+ * it would not run on the mesh's clock. A pool that is destroyed does not know what is still connecting either;
+ * left alone, such a socket keeps the process alive until its time is over.
  */
-export function boundedConnector({ connections, tls, clock, inMeshContext }: TransportScope): buildConnectorType.connector {
-  const { connectTimeoutMs } = connections;
-  const connect = buildConnector({ ...tls, allowH2: false, timeout: 0 } as buildConnectorType.BuildOptions) as Connect;
-  return (options, callback) => {
+export class Connector {
+  private readonly connecting = new Set<Socket>();
+  private readonly dial: Connect;
+
+  constructor(private readonly scope: TransportScope) {
+    this.dial = buildConnector({ ...scope.tls, allowH2: false, timeout: 0 } as buildConnectorType.BuildOptions) as Connect;
+  }
+
+  readonly connect: buildConnectorType.connector = (options, callback) => {
+    const { clock, connections, inMeshContext } = this.scope;
+    const { connectTimeoutMs } = connections;
     inMeshContext(() => {
-      const socket = connect(options, (...outcome) => {
+      const socket = this.dial(options, (...outcome) => {
         timer.cancel();
+        this.connecting.delete(socket);
         callback(...outcome);
       });
+      this.connecting.add(socket);
       const timer = clock.setTimer(() => {
         socket.destroy(new Error(`no connection within connectTimeoutMs: ${connectTimeoutMs}`));
       }, connectTimeoutMs);
       timer.unref();
     });
   };
-}
 
-/** undici's types do not say that the socket is returned while it is still connecting. */
-type Connect = (...parameters: Parameters<buildConnectorType.connector>) => Socket;
+  /** Gives up what is still connecting. */
+  close(): void {
+    for (const socket of this.connecting) socket.destroy(new Error('nobody needs the connection any more'));
+  }
+}

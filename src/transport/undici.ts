@@ -5,7 +5,7 @@ import type { Timer } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Reply } from '../core/reply.js';
 import type { Payload, RequestBody } from '../core/request-body.js';
-import { boundedConnector } from './connector.js';
+import { Connector } from './connector.js';
 import { Exchange } from './exchange.js';
 import type { Connection, Transport, TransportScope } from './transport.js';
 
@@ -37,6 +37,7 @@ class PooledConnection implements Connection {
    * endpoint's is asked for. Where there is no TLS, any will do and saves undici from looking for one.
    */
   private readonly servername: string | undefined;
+  private readonly connector: Connector;
 
   constructor(
     private readonly endpoint: Endpoint,
@@ -44,6 +45,7 @@ class PooledConnection implements Connection {
     /** Pools that are being closed: who closes the mesh waits for their sockets. */
     private readonly closing: Set<Promise<unknown>>,
   ) {
+    this.connector = new Connector(scope);
     this.servername = endpoint.instance.protocol === 'http:' ? endpoint.instance.hostname : scope.tls?.servername;
   }
 
@@ -75,6 +77,7 @@ class PooledConnection implements Connection {
   close(): void {
     this.closed = true;
     this.letGo();
+    this.connector.close();
   }
 
   /**
@@ -98,7 +101,7 @@ class PooledConnection implements Connection {
       bodyTimeout: 0,
       keepAliveTimeout: connections.idleMs,
       keepAliveMaxTimeout: connections.idleMs,
-      connect: boundedConnector(this.scope),
+      connect: this.connector.connect,
     });
     this.pool = pool;
     this.tooOldAtMs = clock.now() + connections.maxAgeMs;

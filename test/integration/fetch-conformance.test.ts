@@ -40,7 +40,7 @@ const SCRIPTS: Record<string, Script> = {
   },
   'a body that ends with the connection': { bytes: [answer(`${OK}connection: close\r\n`, 'to the end')] },
   'a body in many pieces': { bytes: [answer(`${OK}content-length: 9\r\n`, 'abc'), 'def', 'ghi'], then: 'keep' },
-  'a head in two pieces': { bytes: ['HTTP/1.1 200 O', 'K\r\ncontent-le', 'ngth: 2\r\n\r\nhi'], then: 'keep' },
+  'a head in pieces': { bytes: ['HTTP/1.', '1 200 OK\r\ncontent-le', 'ngth: 2\r\nx-a: one', 'two\r\n\r', '\nhi'], then: 'keep' },
   'no body': { bytes: [answer(`${OK}content-length: 0\r\n`)], then: 'keep' },
   'HTTP/1.0': { bytes: [answer('HTTP/1.0 200 OK\r\n', 'old')] },
   'connection: close with a length': { bytes: [answer(`${OK}connection: close\r\ncontent-length: 2\r\n`, 'hi')] },
@@ -64,10 +64,11 @@ const SCRIPTS: Record<string, Script> = {
     bytes: ['HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n', answer(`${OK}content-length: 2\r\n`, 'hi')],
     then: 'keep',
   },
-  'a 102 and a 100 before the answer': {
-    bytes: ['HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n', answer(`${OK}content-length: 2\r\n`, 'hi')],
+  'several interim answers before the answer': {
+    bytes: ['HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n', answer(`${OK}content-length: 2\r\n`, 'hi')],
     then: 'keep',
   },
+  'a 100 that nobody asked for': { bytes: ['HTTP/1.1 100 Continue\r\n\r\n', answer(`${OK}content-length: 0\r\n`)], code: 'ERR_MESH_LOST' },
   'several cookies': {
     bytes: [answer(`${OK}set-cookie: a=1; path=/\r\nx-a: 1\r\nSet-Cookie: b=2\r\nset-cookie: a=3\r\ncontent-length: 0\r\n`)],
     then: 'keep',
