@@ -1,5 +1,5 @@
 import { circuitBreaker, handleWhen, SamplingBreaker } from 'cockatiel';
-import { createMesh, FailedReply, fromCockatiel, staticDiscovery, without } from 'fetchmesh';
+import { createMesh, FailedReply, fromCockatiel, MeshError, staticDiscovery, without } from 'fetchmesh';
 import { serveJson } from './servers.js';
 
 const discovery = staticDiscovery({ users: [await serveJson({ name: 'Ada' })] });
@@ -8,7 +8,7 @@ const discovery = staticDiscovery({ users: [await serveJson({ name: 'Ada' })] })
 /** Called once for each endpoint: a breaker that two endpoints share would open for both. */
 const makeBreaker = () =>
   circuitBreaker(
-    handleWhen((error) => error instanceof FailedReply && error.status >= 500),
+    handleWhen((error) => error instanceof FailedReply || error instanceof MeshError), // and not a caller's abort
     { halfOpenAfter: 5_000, breaker: new SamplingBreaker({ threshold: 0.2, duration: 30_000, minimumRps: 1 }) },
   );
 

@@ -10,6 +10,7 @@ import { systemRandom } from './core/random.js';
 import { ServiceCache } from './discovery/service-cache.js';
 import { type MeshDispatcher, meshDispatcher } from './facade/dispatcher.js';
 import { type FacadeParts, type MeshFetch, meshFetch, serviceFetch } from './facade/fetch.js';
+import { Passthrough } from './facade/passthrough.js';
 import { TargetReader } from './facade/target.js';
 import { inspectMesh, type MeshState } from './inspect.js';
 import { type MeshOptions, meshSettings } from './options.js';
@@ -118,8 +119,8 @@ export function createMesh(options: MeshOptions): Mesh {
   const service = (name: string): Service =>
     cache.get(name) ?? cache.create(name, () => new Service(name, settings.services.get(name) ?? settings.defaults, partsWhileOpen()));
 
-  const runtimeFetch = globalThis.fetch;
-  const fetchParts: FacadeParts = { reader, service, unknownHosts: options.unknownHosts ?? 'passthrough', runtimeFetch };
+  const unknownHosts = options.unknownHosts ?? 'passthrough';
+  const fetchParts: FacadeParts = { reader, service, passthrough: new Passthrough(unknownHosts), unknownHosts, clock };
   const fetch = meshFetch(fetchParts);
   const handles = new LRUCache<string, ServiceHandle>({ max: settings.cache.maxServices });
   let dispatcher: MeshDispatcher | undefined;

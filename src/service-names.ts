@@ -1,3 +1,4 @@
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { MeshError } from './core/errors.js';
 import type { MeshOptions } from './options.js';
 
@@ -21,12 +22,18 @@ export type HostToService = (hostname: string) => string | undefined;
 
 /** Builds the rule from the mesh's options. */
 export function hostToService({ services = {}, claims, discovery }: MeshOptions): HostToService {
-  const declared = new Map(Object.keys(services).map((name) => [name.toLowerCase(), name]));
+  const declared = new Map(Object.keys(services).map((name) => [asHost(name), name]));
   const claimed = claimTest(claims);
-  return (hostname) => {
+  return (writtenHost) => {
+    // A dot at the end says that DNS is to add no domain; it is the same host.
+    const hostname = writtenHost.endsWith('.') ? writtenHost.slice(0, -1) : writtenHost;
     const name = declared.get(hostname);
     if (name !== undefined) return name;
     if (discovery.declares?.(hostname) === true || claimed(hostname)) return hostname;
+    if (hostname.includes('xn--')) {
+      const unicode = domainToUnicode(hostname);
+      if (discovery.declares?.(unicode) === true) return unicode;
+    }
     if (!HOST.test(hostname)) return undefined;
     if (hostname.endsWith(SUFFIX)) {
       const bare = hostname.slice(0, -SUFFIX.length);
@@ -44,15 +51,23 @@ function claimTest(claims: MeshOptions['claims']): (hostname: string) => boolean
     const pattern = new RegExp(claims.source, claims.flags.replace(/[gy]/g, ''));
     return (hostname) => pattern.test(hostname);
   }
-  const hosts = new Set(claims.map((host) => host.toLowerCase()));
+  const hosts = new Set(claims.map(asHost));
   return (hostname) => hosts.has(hostname);
 }
 
-/** The host that stands for a service in URLs and in the Host header. */
-export function logicalHost(service: string, hostOf: HostToService): string {
-  if (HOST.test(service) && hostOf(service) === service) return service;
-  const underSuffix = service + SUFFIX;
-  if (HOST.test(underSuffix)) return underSuffix;
+/**
+ * A name as URL would show it as a host: in lower case and in ASCII (Punycode, RFC 3492). Numbers stay what they
+ * are: the name 42 is not the host that `http://42/` leads to.
+ */
+function asHost(name: string): string {
+  const isAscii = /^[ -~]*$/.test(name);
+  return (isAscii ? '' : domainToASCII(name)) || name.toLowerCase();
+}
+
+/** The host that stands for a service in URLs and in the Host header: one that leads to it, wherever there is one. */
+export function logicalHost(service: string, serviceOf: HostToService): string {
+  const host = asHost(service);
+  for (const candidate of [host, host + SUFFIX]) if (HOST.test(candidate) && serviceOf(candidate) === service) return candidate;
   return `x-${Buffer.from(service).toString('hex').slice(0, 48)}${SUFFIX}`;
 }
 

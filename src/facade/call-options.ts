@@ -13,6 +13,9 @@ export interface CheckedCallOptions {
 /** Options that are short for what the policy `timeout` takes. */
 const TIMEOUT_OPTIONS = ['timeoutMs', 'attemptTimeoutMs', 'bodyIdleTimeoutMs', 'deadlineMs'];
 
+/** Options that no policy takes. */
+const NO_POLICY = ['endpoint', 'idempotent', 'bufferBody'];
+
 /**
  * Checks what a call overrides. A name that the stack lacks is an error: a misspelt `rety: false` must not
  * silently retry.
@@ -23,7 +26,7 @@ export function callOptions(options: CallOptions, service: Service): CheckedCall
   let overrides: Record<string, unknown> | undefined;
   let timeouts: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || name === 'endpoint' || name === 'idempotent' || name === 'bufferBody') continue;
+    if (value === undefined || NO_POLICY.includes(name)) continue;
     if (TIMEOUT_OPTIONS.includes(name)) {
       timeouts ??= {};
       timeouts[name] = value;
@@ -42,6 +45,21 @@ export function callOptions(options: CallOptions, service: Service): CheckedCall
   if (!(typeof bufferBody === 'number' && bufferBody >= 0))
     throw bad(service, 'mesh.bufferBody', 'a number of bytes of at least 0', bufferBody);
   return { overrides, pinned: endpoint, idempotent, bufferBody };
+}
+
+/**
+ * The options for the next hop of a redirect, which leads to `service`: what its stack knows of them, and no more
+ * time than is left. The endpoint that the caller asked for is one of the first service's.
+ */
+export function optionsOfHop(options: CallOptions | undefined, service: Service, sameService: boolean, leftMs: number): CallOptions {
+  const kept: Record<string, unknown> = {};
+  const hasTimeout = service.policiesNamed('timeout').length > 0;
+  for (const [name, value] of Object.entries(options ?? {})) {
+    const isKnown = NO_POLICY.includes(name) || (TIMEOUT_OPTIONS.includes(name) ? hasTimeout : service.policiesNamed(name).length > 0);
+    if (isKnown && (sameService || name !== 'endpoint')) kept[name] = value;
+  }
+  if (hasTimeout && kept.timeout !== false && leftMs !== Number.POSITIVE_INFINITY) kept.timeoutMs = leftMs;
+  return kept;
 }
 
 function override(service: Service, name: string, value: unknown): unknown {

@@ -1,4 +1,5 @@
-import { MeshError } from '../core/errors.js';
+import { MeshError, show } from '../core/errors.js';
+import { checkFetchOptions, refuseIntegrity } from './fetch-options.js';
 import type { MeshBody, MeshRequestInit } from './fetch-types.js';
 
 /** A request as `fetch` was given it, read once. */
@@ -9,6 +10,7 @@ export interface RequestParts {
   readonly duplex: unknown;
   readonly signal: AbortSignal | undefined;
   readonly redirect: 'follow' | 'manual' | 'error';
+  readonly cache: string;
 }
 
 type HeadersInit = NonNullable<RequestInit['headers']>;
@@ -21,6 +23,7 @@ export const PLAIN_GET: RequestParts = {
   duplex: undefined,
   signal: undefined,
   redirect: 'follow',
+  cache: 'default',
 };
 
 /** Methods that are recognised in any case (Fetch standard, "normalize a method"); PATCH is not among them. */
@@ -35,12 +38,13 @@ const NORMALIZED: Readonly<Record<string, string>> = {
 const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 
-/** Reads `init` alone. @throws TypeError as `fetch` does. */
+/** Reads `init` alone. @throws MeshError ERR_MESH_REQUEST where `fetch` throws a TypeError. */
 export function requestParts(init: MeshRequestInit): RequestParts {
+  if (typeof init !== 'object' && typeof init !== 'function') throw bad(`the second argument must be an object of options, got ${show(init)}`);
+  checkFetchOptions(init);
   const method = init.method === undefined ? 'GET' : normalizeMethod(init.method);
   const body = init.body ?? undefined;
   checkBodyAllowed(method, body);
-  refuseUnsupported(init);
   return {
     method,
     headers: init.headers,
@@ -48,6 +52,7 @@ export function requestParts(init: MeshRequestInit): RequestParts {
     duplex: (init as { duplex?: unknown }).duplex,
     signal: signalOf(init),
     redirect: redirectOf(init.redirect),
+    cache: cacheOf(init) ?? 'default',
   };
 }
 
@@ -56,13 +61,13 @@ export function requestParts(init: MeshRequestInit): RequestParts {
  * one) are read by their shape. The body is the Request's stream, so it is sent once.
  */
 export function partsOfRequest(request: Request, init: MeshRequestInit | undefined): RequestParts {
+  if (init !== undefined) checkFetchOptions(init);
+  if (init?.integrity === undefined) refuseIntegrity(request.integrity);
   const method = init?.method === undefined ? request.method : normalizeMethod(init.method);
   const ownBody = init?.body ?? undefined;
-  if (ownBody === undefined && request.bodyUsed)
-    throw new TypeError('Cannot construct a Request with a Request object that has already been used.');
+  if (ownBody === undefined && request.bodyUsed) throw bad('Cannot construct a Request with a Request object that has already been used.');
   const body = ownBody ?? request.body ?? undefined;
   checkBodyAllowed(method, body);
-  if (init !== undefined) refuseUnsupported(init);
   const duplex = ownBody === undefined ? 'half' : (init as { duplex?: unknown }).duplex;
   const signal = init?.signal === undefined ? request.signal : signalOf(init);
   return {
@@ -72,45 +77,51 @@ export function partsOfRequest(request: Request, init: MeshRequestInit | undefin
     duplex,
     signal,
     redirect: redirectOf(init?.redirect ?? request.redirect),
+    cache: (init && cacheOf(init)) ?? cacheOf(request) ?? 'default',
   };
 }
 
-/** Whether `input` is a Request, of this realm or of another. */
+/**
+ * Whether `input` is a Request, of this realm or of another. By its tag and not by its fields: a message that
+ * a Node server received has a URL, a method and headers, too, and its body would be lost.
+ */
 export function isRequest(input: unknown): input is Request {
   if (input instanceof Request) return true;
-  return typeof input === 'object' && input !== null && 'url' in input && 'method' in input && 'headers' in input;
+  return typeof input === 'object' && input !== null && Object.prototype.toString.call(input) === '[object Request]' && 'url' in input;
 }
 
 function normalizeMethod(method: string): string {
   const text = String(method);
-  if (!TOKEN.test(text)) throw new TypeError(`'${text}' is not a valid HTTP method.`);
+  if (!TOKEN.test(text)) throw bad(`'${text}' is not a valid HTTP method.`);
   const normalized = NORMALIZED[text.toLowerCase()] ?? text;
-  if (FORBIDDEN_METHODS.has(normalized.toUpperCase())) throw new TypeError(`'${text}' HTTP method is unsupported.`);
+  if (FORBIDDEN_METHODS.has(normalized.toUpperCase())) throw bad(`'${text}' HTTP method is unsupported.`);
   return normalized;
 }
 
 function checkBodyAllowed(method: string, body: unknown): void {
-  if (body !== undefined && (method === 'GET' || method === 'HEAD')) throw new TypeError('Request with GET/HEAD method cannot have body.');
+  if (body !== undefined && (method === 'GET' || method === 'HEAD')) throw bad('Request with GET/HEAD method cannot have body.');
 }
 
 function signalOf(init: MeshRequestInit): AbortSignal | undefined {
   const { signal } = init;
   if (signal === undefined || signal === null) return undefined;
   if (typeof signal !== 'object' || typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function') {
-    throw new TypeError("Failed to construct 'Request': member signal is not of type AbortSignal.");
+    throw bad("Failed to construct 'Request': member signal is not of type AbortSignal.");
   }
   return signal;
+}
+
+/** The cache mode. The types of Node 20 do not know it yet. */
+function cacheOf(given: MeshRequestInit | Request): string | undefined {
+  return (given as { readonly cache?: string }).cache;
 }
 
 function redirectOf(redirect: unknown): RequestParts['redirect'] {
   if (redirect === undefined) return 'follow';
   if (redirect === 'follow' || redirect === 'manual' || redirect === 'error') return redirect;
-  throw new TypeError(`'${String(redirect)}' is not a valid redirect mode: follow, manual or error.`);
+  throw bad(`'${String(redirect)}' is not a valid redirect mode: follow, manual or error.`);
 }
 
-/** Options that change what an answer means must not be dropped in silence. */
-function refuseUnsupported(init: MeshRequestInit): void {
-  if (init.integrity !== undefined && init.integrity !== '') {
-    throw new MeshError('ERR_MESH_REQUEST', 'the option integrity is not supported for services: verify the body yourself');
-  }
+function bad(message: string): MeshError {
+  return new MeshError('ERR_MESH_REQUEST', message);
 }

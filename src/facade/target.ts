@@ -87,8 +87,8 @@ export class TargetReader {
 }
 
 function isPlain(path: string): boolean {
-  // Segments of dots are resolved by URL, also where the dots are escaped.
-  return PLAIN_PATH.test(path) && !path.includes('/.') && !path.includes('%2e') && !path.includes('%2E');
+  // Segments of dots are resolved by URL, also where the dots are escaped; a query of nothing is not sent.
+  return PLAIN_PATH.test(path) && !path.includes('/.') && !path.includes('%2e') && !path.includes('%2E') && !path.endsWith('?');
 }
 
 function parse(input: string, base?: string): URL {

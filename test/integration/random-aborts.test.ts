@@ -3,25 +3,25 @@ import { getEventListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { createMesh, MeshError, standard, staticDiscovery } from '../../src/index.js';
+import { createMesh, standard, staticDiscovery } from '../../src/index.js';
 import { seededRandom } from '../../src/testing/index.js';
 import { until } from '../support/replicas.js';
 import { httpServer } from '../support/servers.js';
 
 const CALLS = 20_000;
 const AT_ONCE = 40;
-const MAX_CONNECTIONS = 16;
+const CONCURRENCY = 20;
+/** More than calls, for the answers that retries have given up and that are being read to their ends. */
+const MAX_CONNECTIONS = 2 * CONCURRENCY;
 const BIG = Buffer.alloc(256 * 1024, 'x');
 
 /** When a caller gives up. */
 const MOMENTS = ['never', 'before', 'at once', 'a little later', 'at the headers', 'in the body', 'after the body'] as const;
 const PATHS = ['/small', '/small', '/small', '/late', '/big', '/halves', '/unavailable'] as const;
 
-/** What keeps the process alive, by kind. */
-function resources(): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
-  return counts;
+/** What keeps the process alive and was opened here: not the pipes to the test runner. */
+function resources(): string[] {
+  return process.getActiveResourcesInfo().filter((kind) => kind.startsWith('TCP') || kind === 'Timeout' || kind === 'Immediate');
 }
 
 function answer(path: string, response: ServerResponse): void {
@@ -46,7 +46,6 @@ function answer(path: string, response: ServerResponse): void {
 
 describe('20,000 calls of which most are aborted, at any moment', () => {
   it('leave no socket, no call, no slot, no timer and no listener behind', async () => {
-    const before = resources();
     const server = await httpServer((request, response) => {
       request.resume();
       answer(request.url ?? '', response);
@@ -57,7 +56,7 @@ describe('20,000 calls of which most are aborted, at any moment', () => {
       discovery: staticDiscovery({ users: [server.origin] }),
       defaults: {
         connections: { max: MAX_CONNECTIONS, idleMs: 60_000 },
-        policies: standard({ bulkhead: { concurrency: AT_ONCE / 2, queue: AT_ONCE, queueTimeoutMs: 30_000 }, circuitBreaker: false, retry: { budgetRatio: 1 } }),
+        policies: standard({ bulkhead: { concurrency: CONCURRENCY, queue: AT_ONCE, queueTimeoutMs: 30_000 }, circuitBreaker: false, retry: { budgetRatio: 1 } }),
       },
     });
     // Some callers hand over one signal for everything they ever do, as a server does with that for its shutdown.
@@ -115,12 +114,12 @@ describe('20,000 calls of which most are aborted, at any moment', () => {
     assert.equal(endpoint?.inFlight, 0);
     assert.equal(endpoint?.state, 'ready');
     // Every slot of the bulkhead is free, and every connection: as many calls as there are slots get one at once.
-    const together = await Promise.all(Array.from({ length: AT_ONCE / 2 }, () => mesh.fetch('http://users/small')));
+    const together = await Promise.all(Array.from({ length: CONCURRENCY }, () => mesh.fetch('http://users/small')));
     assert.ok(together.every((response) => response.ok));
 
     await mesh.close();
     await until(() => server.sockets.size === 0, 'the server has no socket left');
     await server.close();
-    await until(() => JSON.stringify(resources()) === JSON.stringify(before), `nothing keeps the process alive but ${JSON.stringify(before)}`);
+    await until(() => resources().length === 0, 'nothing keeps the process alive');
   });
 });

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { type Mesh, MeshError } from '../../src/index.js';
 import type { TestServer } from '../support/servers.js';
-import { echoServer, type Received, receivedBy } from './support/echo.js';
+import { echoServer, receivedBy } from './support/echo.js';
 import { kindOf, type MakeInit, meshOf, SERVICE, sideBySide } from './support/side-by-side.js';
 
 /** What reaches the server is what the built-in fetch would have sent, and what it refuses is refused. */
@@ -76,7 +76,6 @@ const SENT: Record<string, readonly [path: string, init: () => unknown]> = {
   'an accept header of its own': ['/', () => ({ headers: { accept: 'text/html' } })],
   'an encoding of its own': ['/', () => ({ headers: { 'Accept-Encoding': 'br' } })],
   'a user agent of its own': ['/', () => ({ headers: { 'User-Agent': 'me' } })],
-  'a host of its own': ['/', () => ({ headers: { Host: 'example.com' } })],
   'connection: close': ['/', () => ({ headers: { connection: 'close' } })],
   'authorization and cookies': ['/', () => ({ headers: { authorization: 'Bearer x', cookie: 'a=1' } })],
   'a cookie twice': [
@@ -117,8 +116,9 @@ const SENT: Record<string, readonly [path: string, init: () => unknown]> = {
   'a cache mode and headers of its own': ['/', () => ({ cache: 'no-store', headers: { 'cache-control': 'max-age=5', pragma: 'x' } })],
   'a cache mode of force-cache': ['/', () => ({ cache: 'force-cache' })],
   'a conditional header': ['/', () => ({ headers: { 'if-none-match': '"x"' } })],
+  'a conditional header and a cache-control of its own': ['/', () => ({ headers: { 'If-Modified-Since': 'x', 'Cache-Control': 'y' } })],
+  'a range': ['/', () => ({ headers: { range: 'bytes=0-1' } })],
   'options that say nothing to a server': ['/', () => ({ keepalive: true, credentials: 'omit', referrerPolicy: 'no-referrer', mode: 'cors' })],
-  'a referrer': ['/', () => ({ referrer: 'http://elsewhere.example/page' })],
   'an init that is another Request': ['/', () => new Request('http://elsewhere.example/', { method: 'PUT', headers: { 'x-one': '1' } })],
 };
 
@@ -142,7 +142,7 @@ const REFUSED: Record<string, readonly [path: string, init: () => unknown]> = {
   'an upgrade header': ['/', () => ({ headers: { upgrade: 'websocket' } })],
   'a keep-alive header': ['/', () => ({ headers: { 'keep-alive': 'timeout=5' } })],
   'an expect header': ['/', () => post('abc', { expect: '100-continue' })],
-  'a length that is wrong': ['/', () => post('abc', { 'content-length': '2' })],
+  'a length that is too long': ['/', () => post('abc', { 'content-length': '5' })],
   'a stream longer than its length': ['/', () => post(streamOf('one', 'two'), { 'content-length': '4' })],
   'a stream shorter than its length': ['/', () => post(streamOf('one'), { 'content-length': '4' })],
   'a stream without duplex': ['/', () => ({ method: 'POST', body: streamOf('x') })],
@@ -163,7 +163,7 @@ const REFUSED: Record<string, readonly [path: string, init: () => unknown]> = {
   'the mode navigate': ['/', () => ({ mode: 'navigate' })],
   'unknown credentials': ['/', () => ({ credentials: 'mine' })],
   'an unknown referrer policy': ['/', () => ({ referrerPolicy: 'shout' })],
-  'only what is cached': ['/', () => ({ cache: 'only-if-cached', mode: 'same-origin' })],
+  'only what is cached': ['/', () => ({ cache: 'only-if-cached' })],
   'a window': ['/', () => ({ window: {} })],
   'a signal that is none': ['/', () => ({ signal: {} })],
   'an init that is no object': ['/', () => 'GET'],
@@ -182,8 +182,6 @@ describe('a request through mesh.fetch', { timeout: 60_000 }, () => {
     await mesh.close({ graceMs: 0 });
     await server.close();
   });
-
-  const echo = async (promise: Promise<Response>) => (await (await promise).json()) as Received;
 
   for (const [name, [path, init]] of Object.entries(SENT)) {
     it(`arrives as from the built-in fetch: ${name}`, async () => {
