@@ -1,5 +1,6 @@
 import type { Discovery } from './core/discovery.js';
 import type { Endpoint } from './core/endpoint.js';
+import type { Gate } from './core/gate.js';
 import type { Service } from './service.js';
 
 /** The state of one endpoint, as `mesh.inspect()` shows it. */
@@ -78,6 +79,16 @@ function inspectEndpoint(endpoint: Endpoint): EndpointState {
     requests: endpoint.requests,
     failures: endpoint.failures,
     latencyMs: p50 === undefined || p99 === undefined ? undefined : { p50, p99 },
-    gates: Object.fromEntries(gates.map((gate, index): [string, unknown] => [gateNames[index] ?? 'gate', gate.inspect?.()])),
+    gates: Object.fromEntries(gates.map((gate, index): [string, unknown] => [gateNames[index] ?? 'gate', inspectGate(gate)])),
   };
+}
+
+/** What a gate says of itself. One that cannot say it must not hide the rest of the mesh. */
+function inspectGate(gate: Gate): unknown {
+  try {
+    const state = gate.inspect?.();
+    return state === undefined ? undefined : JSON.parse(JSON.stringify(state));
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
 }

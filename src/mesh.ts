@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
-import { type Clock, systemClock } from './core/clock.js';
+import { systemClock } from './core/clock.js';
 import { DeadlineQueue } from './core/deadline-queue.js';
 import type { Announcement, DiscoveryHost, Lease } from './core/discovery.js';
 import { ConfigError, MeshError } from './core/errors.js';
@@ -13,6 +13,7 @@ import { type FacadeParts, type MeshFetch, meshFetch, serviceFetch } from './fac
 import { Passthrough } from './facade/passthrough.js';
 import { TargetReader } from './facade/target.js';
 import { inspectMesh, type MeshState } from './inspect.js';
+import { MeshClock } from './mesh-clock.js';
 import { type MeshOptions, meshSettings } from './options.js';
 import { type MeshParts, Service } from './service.js';
 import { checkServiceName, hostToService } from './service-names.js';
@@ -91,7 +92,7 @@ export function createMesh(options: MeshOptions): Mesh {
   const transport = options.transport ?? undiciTransport();
   const events = new EventEmitter();
   const inMeshContext: MeshParts['inMeshContext'] = AsyncLocalStorage.snapshot();
-  const clock = clockInContext(options.clock ?? systemClock, inMeshContext);
+  const clock = new MeshClock(options.clock ?? systemClock, inMeshContext);
   const deadlines = new DeadlineQueue(clock);
   const leases = new Set<Lease>();
   let closing: Promise<void> | undefined;
@@ -187,13 +188,4 @@ export function createMesh(options: MeshOptions): Mesh {
   };
 
   return mesh;
-}
-
-/** Timers belong to the mesh: one that was set in a call must not keep that call's async context alive. */
-function clockInContext(clock: Clock, inMeshContext: MeshParts['inMeshContext']): Clock {
-  return {
-    now: () => clock.now(),
-    wallTime: () => clock.wallTime(),
-    setTimer: (callback, delayMs) => inMeshContext(() => clock.setTimer(callback, delayMs)),
-  };
 }

@@ -1,6 +1,5 @@
 import { ActiveCalls } from './active-calls.js';
 import type { Call } from './core/call.js';
-import type { Clock } from './core/clock.js';
 import type { DeadlineQueue } from './core/deadline-queue.js';
 import type { Discovery, DiscoveryHost } from './core/discovery.js';
 import type { Endpoint } from './core/endpoint.js';
@@ -12,6 +11,7 @@ import type { Random } from './core/random.js';
 import type { Reply } from './core/reply.js';
 import { EndpointSet } from './discovery/endpoint-set.js';
 import type { Cached } from './discovery/service-cache.js';
+import type { MeshClock } from './mesh-clock.js';
 import type { CacheSettings, ServiceSettings } from './options.js';
 import { sendSafely } from './policies/attempt.js';
 import { buildStack } from './stack.js';
@@ -21,7 +21,7 @@ import type { Connection, Transport } from './transport/transport.js';
 export interface MeshParts {
   readonly discovery: Discovery;
   readonly host: DiscoveryHost;
-  readonly clock: Clock;
+  readonly clock: MeshClock;
   readonly random: Random;
   readonly events: EventEmitter;
   readonly deadlines: DeadlineQueue;
@@ -81,7 +81,11 @@ export class Service implements Cached {
     const refused = this.parts.refusal();
     if (refused !== undefined) return Promise.reject(refused);
     this.active.enter(call);
-    return sendSafely(this.stack, call);
+    const { clock } = this.parts;
+    call.nowMs = clock.hold();
+    const reply = sendSafely(this.stack, call);
+    clock.letGo();
+    return reply;
   }
 
   /** The call has its reply; it counts as under way until the body has ended. */

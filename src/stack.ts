@@ -1,7 +1,8 @@
 import { type BalanceOptions, balance } from './balancing/balance.js';
 import { awaitFirstList, type ListSource } from './balancing/first-list.js';
 import type { Endpoint } from './core/endpoint.js';
-import type { GateFactory } from './core/gate.js';
+import { reportFaultOnce } from './core/events.js';
+import type { Gate, GateFactory } from './core/gate.js';
 import { type EndpointScope, layers, type PolicyStack, type Send, type ServiceScope } from './core/policy.js';
 import { connectionLimit } from './transport/connection-limit.js';
 import type { Connection } from './transport/transport.js';
@@ -56,10 +57,18 @@ function endpointStack({ scope, policies, maxConnections, connect }: StackParts,
   const send = layers(policies.perEndpoint, endpointScope, connection.send);
 
   endpoint.dispose = () => {
-    for (const gate of endpoint.gates ?? []) gate.dispose?.();
+    for (const gate of endpoint.gates ?? []) disposeOf(gate, scope.service);
     connection.close();
   };
   return send;
+}
+
+function disposeOf(gate: Gate, service: string): void {
+  try {
+    gate.dispose?.();
+  } catch (error) {
+    reportFaultOnce(gate, `a gate of ${service}`, error);
+  }
 }
 
 function addGate(scope: EndpointScope, endpoint: Endpoint, name: string, makeGate: GateFactory): void {

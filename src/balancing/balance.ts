@@ -2,7 +2,7 @@ import type { Call } from '../core/call.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointView } from '../core/endpoint-view.js';
 import { MeshError } from '../core/errors.js';
-import { reportFault } from '../core/events.js';
+import { reportFaultOnce } from '../core/events.js';
 import type { Ending } from '../core/gate.js';
 import { LatencyHistogram } from '../core/latency-histogram.js';
 import type { Picker } from '../core/picker.js';
@@ -116,7 +116,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
       try {
         gate.begin?.(call, nowMs);
       } catch (error) {
-        reportFault(`a gate of ${service}`, error);
+        reportFaultOnce(gate, `a gate of ${service}`, error);
       }
     }
   }
@@ -132,15 +132,23 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
     const verdict = verdictOf(outcome, call, classify);
     call.verdict = verdict;
     count(endpoint, verdict, latencyMs);
-    if (picker.settle !== undefined && endpoint.slot >= 0) picker.settle(endpoint, verdict, latencyMs, call, nowMs);
+    if (picker.settle !== undefined && endpoint.slot >= 0) learn(endpoint, verdict, call, nowMs);
     const { gates } = endpoint;
     if (gates === undefined) return;
     for (const gate of gates) {
       try {
         gate.settle?.(verdict, latencyMs, call, nowMs);
       } catch (error) {
-        reportFault(`a gate of ${service}`, error);
+        reportFaultOnce(gate, `a gate of ${service}`, error);
       }
+    }
+  }
+
+  function learn(endpoint: Endpoint, verdict: Verdict, call: Call, nowMs: number): void {
+    try {
+      picker.settle?.(endpoint, verdict, call.latencyMs, call, nowMs);
+    } catch (error) {
+      reportFaultOnce(picker, `the balancer of ${service}`, error);
     }
   }
 
@@ -152,7 +160,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
         try {
           gate.release?.(ending, call);
         } catch (error) {
-          reportFault(`a gate of ${service}`, error);
+          reportFaultOnce(gate, `a gate of ${service}`, error);
         }
       }
     }

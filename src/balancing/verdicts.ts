@@ -1,19 +1,22 @@
 import type { Call } from '../core/call.js';
-import { MeshError, TimeoutError } from '../core/errors.js';
-import { reportFault } from '../core/events.js';
+import { MeshError, show, TimeoutError } from '../core/errors.js';
+import { reportFaultOnce } from '../core/events.js';
 import { type Classifier, type Outcome, type Verdict, verdictOfStatus } from '../core/verdict.js';
 
+const VERDICTS: ReadonlySet<Verdict> = new Set<Verdict>(['success', 'failure', 'retryable', 'ignored']);
+
 /**
- * The verdict on an attempt. The user's classifier has the first word where it has one; should it throw, that
+ * The verdict on an attempt. The user's classifier has the first word where it has one; should it throw or say something else, that
  * is reported and the default decides, since a fault in bookkeeping must not fail a request.
  */
 export function verdictOf(outcome: Outcome, call: Call, classify: Classifier | undefined): Verdict {
   if (classify !== undefined) {
     try {
       const verdict = classify(outcome, call);
-      if (verdict !== undefined) return verdict;
+      if (verdict !== undefined && VERDICTS.has(verdict)) return verdict;
+      if (verdict !== undefined) throw new TypeError(`a verdict must be one of ${[...VERDICTS].join(', ')}, got ${show(verdict)}`);
     } catch (error) {
-      reportFault('classify', error);
+      reportFaultOnce(classify, 'classify', error);
     }
   }
   return outcome.reply === undefined ? verdictOfError(outcome.error, call) : verdictOfStatus(outcome.reply.status);

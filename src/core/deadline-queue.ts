@@ -44,11 +44,18 @@ class Entry implements Deadline {
 interface Slot {
   readonly dueMs: number;
   head: Entry | undefined;
+  /** Its time has come: nothing may be added any more. */
+  over: boolean;
 }
+
+/** The longest time that a timer takes. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 export class DeadlineQueue {
   private readonly slots = new Map<number, Slot>();
   private readonly heap: Slot[] = [];
+  /** The slot that was last used, by grain. */
+  private readonly latest: Slot[] = [];
   private timer: Timer | undefined = undefined;
   private timerDueMs = Number.POSITIVE_INFINITY;
 
@@ -56,16 +63,13 @@ export class DeadlineQueue {
 
   /** Tells `owner.expired(subject)` once, `delayMs` after `nowMs`. */
   set<Subject>(delayMs: number, nowMs: number, owner: DeadlineOwner<Subject>, subject: Subject): Deadline {
-    const grainMs = delayMs < 64 ? 1 : 2 ** (Math.floor(Math.log2(delayMs)) - 6);
+    // 64 to 128 grains to a delay. Longer delays than a month share the coarsest grain.
+    const grain = Math.max(0, 25 - Math.clz32(Math.min(delayMs, LONGEST_MS)));
+    const grainMs = 1 << grain;
     const dueMs = Math.ceil((nowMs + delayMs) / grainMs) * grainMs;
-    let slot = this.slots.get(dueMs);
-    if (slot === undefined) {
-      slot = { dueMs, head: undefined };
-      this.slots.set(dueMs, slot);
-      pushHeap(this.heap, slot);
-      // By the clock and not by `nowMs`, which may be old: one late caller must not delay everybody's deadlines.
-      if (dueMs < this.timerDueMs) this.arm(dueMs, this.clock.now());
-    }
+    // Calls that come close together mostly share their due time.
+    let slot = this.latest[grain];
+    if (slot === undefined || slot.dueMs !== dueMs || slot.over) slot = this.slotAt(dueMs, grain);
     const entry = new Entry(owner as DeadlineOwner<unknown>, subject, slot);
     const { head } = slot;
     if (head !== undefined) {
@@ -76,12 +80,28 @@ export class DeadlineQueue {
     return entry;
   }
 
+  private slotAt(dueMs: number, grain: number): Slot {
+    let slot = this.slots.get(dueMs);
+    if (slot === undefined) {
+      slot = { dueMs, head: undefined, over: false };
+      this.slots.set(dueMs, slot);
+      pushHeap(this.heap, slot);
+      // By the clock and not by the caller's time, which may be old: one late caller must not delay everybody's deadlines.
+      if (dueMs < this.timerDueMs) this.arm(dueMs, this.clock.now());
+    }
+    this.latest[grain] = slot;
+    return slot;
+  }
+
   /** Forgets every deadline. */
   close(): void {
     this.timer?.cancel();
     this.timer = undefined;
     this.timerDueMs = Number.POSITIVE_INFINITY;
-    for (const slot of this.heap) slot.head = undefined;
+    for (const slot of this.heap) {
+      slot.head = undefined;
+      slot.over = true;
+    }
     this.heap.length = 0;
     this.slots.clear();
   }
@@ -101,6 +121,7 @@ export class DeadlineQueue {
       if (slot.dueMs > nowMs && slot.head !== undefined) break;
       popHeap(this.heap);
       this.slots.delete(slot.dueMs);
+      slot.over = true;
       for (let entry = slot.head; entry !== undefined; entry = slot.head) {
         entry.cancel();
         entry.owner.expired(entry.subject);

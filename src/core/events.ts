@@ -40,7 +40,8 @@ export type MeshListener<Name extends MeshEventName> = (event: MeshEvents[Name])
  */
 export class EventEmitter {
   private readonly emitter = new Emitter();
-  private readonly guarded = new WeakMap<object, (event: unknown) => void>();
+  /** What stands for a listener in the emitter, by event name: one function may listen to several. */
+  private readonly guarded = new Map<MeshEventName, WeakMap<object, (event: unknown) => void>>();
 
   /** Whether anybody listens: ask before an event object is made. */
   has(name: MeshEventName): boolean {
@@ -56,25 +57,30 @@ export class EventEmitter {
   }
 
   off<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): void {
-    const guarded = this.guarded.get(listener);
+    const guarded = this.guarded.get(name)?.get(listener);
     if (guarded !== undefined) this.emitter.off(name, guarded);
   }
 
   private guard<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): (event: MeshEvents[Name]) => void {
     if (typeof listener !== 'function') throw new TypeError(`a listener for '${name}' must be a function, got ${typeof listener}`);
-    const known = this.guarded.get(listener);
+    let ofName = this.guarded.get(name);
+    if (ofName === undefined) {
+      ofName = new WeakMap();
+      this.guarded.set(name, ofName);
+    }
+    const known = ofName.get(listener);
     if (known !== undefined) return known;
-    let reported = false;
     const guarded = (event: MeshEvents[Name]): void => {
       try {
-        listener(event);
+        // A listener may well be an async function, whose rejection would otherwise end the process.
+        const result: unknown = listener(event);
+        if (result instanceof Promise) result.catch(report);
       } catch (error) {
-        if (reported) return;
-        reported = true;
-        reportFault(`a listener for '${name}'`, error);
+        report(error);
       }
     };
-    this.guarded.set(listener, guarded as (event: unknown) => void);
+    const report = (error: unknown) => reportFaultOnce(guarded, `a listener for '${name}'`, error);
+    ofName.set(listener, guarded as (event: unknown) => void);
     return guarded;
   }
 }
@@ -83,4 +89,13 @@ export class EventEmitter {
 export function reportFault(where: string, error: unknown): void {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.emitWarning(`${where} threw: ${detail}`, { type: 'FetchmeshWarning', code: 'FETCHMESH_FAULT' });
+}
+
+const reported = new WeakSet<object>();
+
+/** The same for code that runs with every request: only the first fault of each `culprit` is worth a warning. */
+export function reportFaultOnce(culprit: object, where: string, error: unknown): void {
+  if (reported.has(culprit)) return;
+  reported.add(culprit);
+  reportFault(where, error);
 }

@@ -1,3 +1,4 @@
+import { reportFaultOnce } from './events.js';
 import type { Ending } from './gate.js';
 
 /** Header names and values in turn, as the wire had them. */
@@ -188,7 +189,14 @@ export class Reply {
     const listeners = this.endListeners;
     if (listeners === undefined) return;
     this.endListeners = undefined;
-    for (const listener of listeners) listener(ending);
+    for (const listener of listeners) {
+      try {
+        listener(ending);
+      } catch (error) {
+        // The others give back places and slots: they must hear of it whatever a policy's own listener does.
+        reportFaultOnce(listener, "a listener for a body's end", error);
+      }
+    }
   }
 
   private flush(): void {

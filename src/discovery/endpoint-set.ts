@@ -134,7 +134,8 @@ export class EndpointSet {
       this.watch.again();
       return this.ready(call);
     }
-    const leftMs = Math.max(0, call.deadlineMs - this.init.clock.now());
+    // A moment less than it has: at the same moment the call's own timer might be first, and it would say less.
+    const leftMs = Math.max(0, call.deadlineMs - this.init.clock.now() - 1);
     const timeoutMs = Math.min(this.coldTimeoutMs, leftMs);
     const bound = leftMs < this.coldTimeoutMs ? 'what the call had left of its own time' : 'cache.coldTimeoutMs';
     const timedOut = () => this.timeoutError(`no list of endpoints came within ${Math.round(timeoutMs)} ms (${bound})`);

@@ -46,7 +46,8 @@ export function checkFetchOptions(init: MeshRequestInit): void {
   if (referrer !== undefined && referrer !== '' && referrer !== 'about:client') {
     throw unsupported('referrer', 'set the header referer yourself');
   }
-  if (window !== undefined && window !== null) throw new MeshError('ERR_MESH_REQUEST', `the option window must be null, got ${show(window)}`);
+  if (window !== undefined && window !== null)
+    throw new MeshError('ERR_MESH_REQUEST', `the option window must be null, got ${show(window)}`);
   if (dispatcher !== undefined && dispatcher !== null) {
     throw unsupported('dispatcher', 'the mesh makes the connections; hand the dispatcher to another fetch');
   }

@@ -49,8 +49,7 @@ export function serviceFetch(name: string, parts: FacadeParts): MeshFetch {
   const fetch: MeshFetch = (input, givenInit) => {
     const init = givenInit ?? undefined;
     try {
-      const text = typeof input === 'string' ? input : isRequest(input) ? input.url : String(input);
-      const { path, url } = reader.readWithin(base, text);
+      const { path, url } = reader.readWithin(base, textOf(input));
       return send(parts, base, path, url, partsOf(input, init), init?.mesh);
     } catch (error) {
       return Promise.reject(error);
@@ -58,6 +57,15 @@ export function serviceFetch(name: string, parts: FacadeParts): MeshFetch {
   };
   parts.passthrough.claim(fetch);
   return fetch;
+}
+
+/** Any text is a path of some sort, so that of an object which is no URL has to be told from one. */
+function textOf(input: string | URL | Request): string {
+  if (typeof input === 'string') return input;
+  if (isRequest(input)) return input.url;
+  const text = String(input);
+  if (!text.startsWith('[object ')) return text;
+  throw new MeshError('ERR_MESH_REQUEST', `a request must be a path, a URL or a Request, got ${text}`);
 }
 
 function partsOf(input: string | URL | Request, init: MeshRequestInit | undefined): RequestParts {

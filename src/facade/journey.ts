@@ -107,7 +107,8 @@ function follow(hop: Hop, call: Call, leg: Leg): Promise<Response> {
   const { parts, request } = leg;
   const { signal } = request;
   if (signal?.aborted === true) return Promise.reject(signal.reason);
-  const destination = hop.within === undefined ? parts.reader.readUrl(hop.url) : { target: leg.target, path: hop.within, url: hop.url.href };
+  const destination =
+    hop.within === undefined ? parts.reader.readUrl(hop.url) : { target: leg.target, path: hop.within, url: hop.url.href };
   if (destination.target === undefined) return leave(hop, request, parts);
   const service = hop.within === undefined ? parts.service(destination.target.service) : leg.service;
   const mesh = callOptions(optionsOfHop(leg.options, service, service === leg.service, timeLeft(call, leg)), service);

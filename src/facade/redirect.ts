@@ -53,7 +53,8 @@ export function nextHop(reply: Reply, call: Call, leg: Leg): Hop | undefined {
     throw refuse(`redirects to ${url.protocol}, which is neither http: nor https:`);
   if (hops >= MAX_HOPS) throw refuse(`redirects more than ${MAX_HOPS} times`);
   const toGet = status === 303 ? call.method !== 'GET' && call.method !== 'HEAD' : status < 303 && call.method === 'POST';
-  if (!toGet && call.body?.replayable === false) throw refuse('redirects a request whose body was a stream and cannot be sent again');
+  if (status !== 303 && call.body?.replayable === false)
+    throw refuse('redirects a request whose body was a stream and cannot be sent again');
   // What was not sent of it will not be asked for any more.
   if (toGet) call.body?.discard();
   const staying = stayingWithin(url, call, leg);

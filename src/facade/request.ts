@@ -40,7 +40,8 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 
 /** Reads `init` alone. @throws MeshError ERR_MESH_REQUEST where `fetch` throws a TypeError. */
 export function requestParts(init: MeshRequestInit): RequestParts {
-  if (typeof init !== 'object' && typeof init !== 'function') throw bad(`the second argument must be an object of options, got ${show(init)}`);
+  if (typeof init !== 'object' && typeof init !== 'function')
+    throw bad(`the second argument must be an object of options, got ${show(init)}`);
   checkFetchOptions(init);
   const method = init.method === undefined ? 'GET' : normalizeMethod(init.method);
   const body = init.body ?? undefined;

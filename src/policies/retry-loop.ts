@@ -1,6 +1,6 @@
 import type { AttemptRecord, Call } from '../core/call.js';
 import { MeshError, type MeshErrorCode } from '../core/errors.js';
-import { reportFault } from '../core/events.js';
+import { reportFaultOnce } from '../core/events.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
 import type { Verdict } from '../core/verdict.js';
@@ -104,7 +104,8 @@ export class RetryLoop {
     const verdict: Verdict = fork.verdict ?? (worthwhile ? 'retryable' : 'ignored');
     const failed = attemptRecord(fork, undefined, error, verdict, nowMs - call.nowMs);
     const delayMs = worthwhile ? this.delayBefore(call, fork, failed, nowMs) : NEVER;
-    fork.record(failed);
+    // A refusal from above the balancer is no attempt, unless it ended a series of them.
+    if (fork.verdict !== undefined || delayMs !== NEVER || call.past !== undefined) fork.record(failed);
     if (delayMs !== NEVER) return this.again(call, fork, failed, delayMs);
     throw call.cancelled ? call.cancelReason : error;
   }
@@ -116,7 +117,7 @@ export class RetryLoop {
     try {
       return retryOn(reply === undefined ? { error } : { reply }, fork);
     } catch (fault) {
-      reportFault('retryOn', fault);
+      reportFaultOnce(retryOn, 'retryOn', fault);
       return undefined;
     }
   }

@@ -118,7 +118,10 @@ const SENT: Record<string, readonly [path: string, init: () => unknown]> = {
   'a conditional header': ['/', () => ({ headers: { 'if-none-match': '"x"' } })],
   'a conditional header and a cache-control of its own': ['/', () => ({ headers: { 'If-Modified-Since': 'x', 'Cache-Control': 'y' } })],
   'a range': ['/', () => ({ headers: { range: 'bytes=0-1' } })],
-  'options that say nothing to a server': ['/', () => ({ keepalive: true, credentials: 'omit', referrerPolicy: 'no-referrer', mode: 'cors' })],
+  'options that say nothing to a server': [
+    '/',
+    () => ({ keepalive: true, credentials: 'omit', referrerPolicy: 'no-referrer', mode: 'cors' }),
+  ],
   'an init that is another Request': ['/', () => new Request('http://elsewhere.example/', { method: 'PUT', headers: { 'x-one': '1' } })],
 };
 
@@ -156,7 +159,7 @@ const REFUSED: Record<string, readonly [path: string, init: () => unknown]> = {
     },
   ],
   'shared memory': ['/', () => post(new Uint8Array(new SharedArrayBuffer(4)))],
-  'a stream of numbers': ['/', () => post(new ReadableStream({ start: (controller) => controller.enqueue(42) }))],
+  'a stream of numbers': ['/', () => post(new ReadableStream({ start: (controller) => [controller.enqueue(42), controller.close()] }))],
   'an unknown redirect mode': ['/', () => ({ redirect: 'maybe' })],
   'an unknown cache mode': ['/', () => ({ cache: 'sometimes' })],
   'an unknown mode': ['/', () => ({ mode: 'loud' })],

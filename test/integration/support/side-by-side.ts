@@ -1,4 +1,4 @@
-import { createMesh, type Mesh, type MeshRequestInit, staticDiscovery, standard } from '../../../src/index.js';
+import { createMesh, type Mesh, type MeshOptions, type MeshRequestInit, standard, staticDiscovery } from '../../../src/index.js';
 import type { TestServer } from '../../support/servers.js';
 
 /**
@@ -32,10 +32,11 @@ export interface SideBySide {
 export const SERVICE = 'users';
 
 /** A mesh that does no more than to find the server: what is compared is one request. Whoever makes it closes it. */
-export function meshOf(server: TestServer): Mesh {
+export function meshOf(server: TestServer, options: Partial<MeshOptions> = {}): Mesh {
   return createMesh({
     discovery: staticDiscovery({ [SERVICE]: [server.origin] }),
     defaults: { policies: standard({ retry: false, circuitBreaker: false }) },
+    ...options,
   });
 }
 
