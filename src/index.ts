@@ -20,7 +20,7 @@ export { type EndpointView, LOAD, LOAD_STAMP } from './core/endpoint-view.js';
 export { ConfigError, MeshError, type MeshErrorCode, type MeshErrorInit, TimeoutError, UnknownServiceError } from './core/errors.js';
 export type { EventEmitter, MeshEventName, MeshEvents, MeshListener } from './core/events.js';
 export { type Ending, type Gate, type GateFactory, gatePolicy, type ShutReason, type Shutter } from './core/gate.js';
-export type { LatencyHistogram } from './core/latency-histogram.js';
+export type { LatencyTable } from './core/latency-table.js';
 export type { Balancer, Picker, PickerScope } from './core/picker.js';
 export { definePolicy, type EndpointScope, type Level, type Policy, type Scope, type Send, type ServiceScope } from './core/policy.js';
 export type { Random } from './core/random.js';

@@ -1,18 +1,24 @@
 import type { Discovery } from './core/discovery.js';
 import type { Endpoint } from './core/endpoint.js';
+import type { EndpointView } from './core/endpoint-view.js';
 import type { Gate } from './core/gate.js';
 import type { Service } from './service.js';
 
 /** The state of one endpoint, as `mesh.inspect()` shows it. */
 export interface EndpointState {
+  /** Tells endpoints of a service apart; the address unless the source has names. */
   readonly id: string;
+  /** Scheme, host and port. */
   readonly origin: string;
+  /** Its share of the requests relative to the others'. */
   readonly weight: number;
+  /** The lowest that has an endpoint to offer is used. */
   readonly priority: number;
   readonly zone: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   /** `ready` endpoints are picked; `busy` ones have all the work they may have; `ejected` ones are thought unfit. */
   readonly state: 'ready' | 'busy' | 'ejected';
+  /** Attempts begun and not yet over, their bodies included. */
   readonly inFlight: number;
   /** Attempts, since the endpoint was added. */
   readonly requests: number;
@@ -26,6 +32,7 @@ export interface EndpointState {
 
 /** The state of one service. */
 export interface ServiceState {
+  /** The balancer's name. */
   readonly balancer: string;
   /** The stack in the order in which a request meets it. */
   readonly policies: {
@@ -35,13 +42,17 @@ export interface ServiceState {
   };
   /** Calls under way, those in queues and between attempts included. */
   readonly active: number;
+  /** How its source is doing: `source`, `state`, `listAgeMs`, and `staleSinceMs`, `lastError` and `held` where there is something to say. */
   readonly discovery: unknown;
+  /** Its endpoints, those that cannot be picked included. */
   readonly endpoints: readonly EndpointState[];
 }
 
 /** The state of a mesh. */
 export interface MeshState {
+  /** The name of the source. */
   readonly discovery: string;
+  /** The services that were used so far, by name. */
   readonly services: Readonly<Record<string, ServiceState>>;
 }
 
@@ -59,14 +70,14 @@ function inspectService({ settings, active, endpoints }: Service): ServiceState 
     policies: { perCall: names(perCall), perAttempt: names(perAttempt), perEndpoint: names(perEndpoint) },
     active: active.size,
     discovery: endpoints.inspect(),
-    endpoints: [...endpoints.view].map(inspectEndpoint),
+    endpoints: [...endpoints.view].map((endpoint) => inspectEndpoint(endpoint, endpoints.view)),
   };
 }
 
-function inspectEndpoint(endpoint: Endpoint): EndpointState {
-  const { instance, latency, gates = [], gateNames = [] } = endpoint;
-  const p50 = latency?.percentile(0.5);
-  const p99 = latency?.percentile(0.99);
+function inspectEndpoint(endpoint: Endpoint, { latencies }: EndpointView): EndpointState {
+  const { instance, slot, gates = [], gateNames = [] } = endpoint;
+  const p50 = latencies.percentile(slot, 0.5);
+  const p99 = latencies.percentile(slot, 0.99);
   return {
     id: instance.id,
     origin: endpoint.origin,

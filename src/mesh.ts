@@ -22,6 +22,7 @@ import { undiciTransport } from './transport/undici.js';
 
 /** One service of a mesh, by name. */
 export interface ServiceHandle {
+  /** The service's name, as it was given. */
   readonly name: string;
   /**
    * `fetch` within the service: a path, or a URL of this service. A URL of another origin is refused, so that
@@ -57,6 +58,7 @@ export interface Mesh extends AsyncDisposable {
   service(name: string): ServiceHandle;
   /** Hears events. A listener that throws is reported as a process warning and disturbs nothing. */
   on<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): this;
+  /** Ends what `on` began with the same listener. */
   off<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): this;
   /**
    * Resolves once the services have endpoints: for readiness probes and for warming up.

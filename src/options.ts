@@ -10,7 +10,14 @@ import type { Classifier } from './core/verdict.js';
 import { mergePolicies, type PolicyLists } from './policies/merge-policies.js';
 import { standard } from './policies/standard.js';
 import { policyStack } from './policy-stack.js';
-import { type ConnectionOptions, type ConnectionSettings, connectionOptions, type TlsOptions } from './transport/connection-options.js';
+import { isServiceName, SERVICE_NAME } from './service-names.js';
+import {
+  type ConnectionOptions,
+  type ConnectionSettings,
+  connectionOptions,
+  type TlsOptions,
+  tlsOptions,
+} from './transport/connection-options.js';
 import type { Transport } from './transport/transport.js';
 
 /** How one service is called. What is left out is taken from `defaults`, and from the mesh's own defaults. */
@@ -24,11 +31,11 @@ export interface ServiceOptions {
    * the endpoint's own address. Default 'service'.
    */
   readonly host?: 'service' | 'endpoint' | undefined;
-  /** How connections to one endpoint are kept. Merged option by option. */
+  /** How connections to one endpoint are kept. Merged option by option. Default: see `ConnectionOptions`. */
   readonly connections?: ConnectionOptions | undefined;
   /** What the TLS of `https:` endpoints is made of. Default: Node's own. */
   readonly tls?: TlsOptions | undefined;
-  /** Decides what an attempt amounted to; undefined leaves it to the default. */
+  /** Decides what an attempt amounted to; undefined leaves it to the default. One that throws is reported. Default: by status and error. */
   readonly classify?: Classifier | undefined;
 }
 
@@ -36,11 +43,11 @@ export interface ServiceOptions {
 export interface CacheOptions {
   /** The most services known at once; the one unused longest makes room. 1 to 100,000; default 1,000. */
   readonly maxServices?: number | undefined;
-  /** For how long a list that looks like a mistake is held back, in milliseconds. Default 30,000. */
+  /** For how long a list that looks like a mistake is held back, in milliseconds. Above 0; default 30,000. */
   readonly holdMs?: number | undefined;
-  /** For how long a failed first lookup is remembered, in milliseconds. Default 1,000. */
+  /** For how long a failed first lookup is remembered, in milliseconds. Above 0; default 1,000. */
   readonly negativeTtlMs?: number | undefined;
-  /** For how long a call waits for the first list, in milliseconds, within its own time. Default 10,000. */
+  /** For how long a call waits for the first list, in milliseconds, within its own time. Above 0; default 10,000. */
   readonly coldTimeoutMs?: number | undefined;
 }
 
@@ -48,17 +55,21 @@ export interface CacheOptions {
 export interface MeshOptions {
   /** Where services are. */
   readonly discovery: Discovery;
-  /** How services are called, where `services` says nothing else. */
+  /** How services are called, where `services` says nothing else. Default: none, every option has its own. */
   readonly defaults?: ServiceOptions | undefined;
-  /** How single services are called. A name that stands here is a service by declaration. */
+  /** How single services are called. A name that stands here is a service by declaration. Default: none. */
   readonly services?: Readonly<Record<string, ServiceOptions>> | undefined;
-  /** More hosts that are services, besides the declared names, single-label hosts and hosts under `.mesh`. */
+  /**
+   * More hosts that are services, besides the declared names, single-label hosts and hosts under `.mesh`: a list, a
+   * pattern, or a function of the host in lower case. Default: none.
+   */
   readonly claims?: readonly string[] | RegExp | ((hostname: string) => boolean) | undefined;
   /**
    * What `fetch` does with hosts that are no service: hand them to the `fetch` of the runtime, without any
    * policy, or refuse them. Default 'passthrough'.
    */
   readonly unknownHosts?: 'passthrough' | 'error' | undefined;
+  /** How lists of endpoints are kept. Default: see `CacheOptions`. */
   readonly cache?: CacheOptions | undefined;
   /** The way to the wire. Default: HTTP/1.1 through undici. */
   readonly transport?: Transport | undefined;
@@ -114,40 +125,73 @@ export function meshSettings(options: MeshOptions): MeshSettings {
     ['random', 'next'],
     ['transport', 'connect'],
   ] as const) {
-    const given = options[name] as Record<string, unknown> | undefined;
-    if (given !== undefined && typeof given[method] !== 'function')
+    const given = options[name] as Record<string, unknown> | null | undefined;
+    if (given !== undefined && typeof given?.[method] !== 'function')
       throw new ConfigError(name, `an object with the method ${method}`, given);
   }
   const base = options.defaults ?? {};
+  // First of all, so that what is wrong in them is not reported as a service's.
+  const defaults = serviceSettings('defaults', undefined, base);
   const services = new Map<string, ServiceSettings>();
-  for (const [name, service] of Object.entries(options.services ?? {})) {
+  for (const [name, service] of declaredServices(options.services)) {
     services.set(name, serviceSettings(`services.${name}`, base, service));
   }
-  return { cache: cacheSettings(options.cache), defaults: serviceSettings('defaults', base, {}), services };
+  return { cache: cacheSettings(options.cache), defaults, services };
+}
+
+/** Hosts fold case, so names that differ in nothing else would share one host. */
+function declaredServices(services: MeshOptions['services'] = {}): [string, ServiceOptions][] {
+  if (typeof services !== 'object' || services === null || Array.isArray(services)) {
+    throw new ConfigError('services', "an object with the options of each service by the service's name", services);
+  }
+  const entries = Object.entries(services);
+  const names = new Set<string>();
+  for (const [name] of entries) {
+    if (!isServiceName(name)) throw new ConfigError('services', `an object whose keys are names: ${SERVICE_NAME}`, name);
+    const folded = name.toLowerCase();
+    if (names.has(folded)) throw new ConfigError(`services.${name}`, 'a name that differs from the others in more than case', name);
+    names.add(folded);
+  }
+  return entries;
 }
 
 /**
  * A service's options over the defaults': a service's own value takes the place of the default one, but
  * `connections` is merged option by option and `policies` by policy name.
  */
-function serviceSettings(path: string, base: ServiceOptions, own: ServiceOptions): ServiceSettings {
-  knownKeys('defaults', base, SERVICE_KEYS);
+function serviceSettings(path: string, defaults: ServiceOptions | undefined, own: ServiceOptions): ServiceSettings {
   knownKeys(path, own, SERVICE_KEYS);
+  const base = defaults ?? {};
   const balancer = own.balancer ?? base.balancer ?? p2c();
   if (typeof balancer.build !== 'function') throw new ConfigError(`${path}.balancer`, 'a balancer, such as p2c()', balancer);
   const host = own.host ?? base.host ?? 'service';
   if (host !== 'service' && host !== 'endpoint') throw new ConfigError(`${path}.host`, "'service' or 'endpoint'", host);
   const classify = own.classify ?? base.classify;
   if (classify !== undefined && typeof classify !== 'function') throw new ConfigError(`${path}.classify`, 'a function', classify);
-  const given = own.policies === undefined ? base.policies : mergePolicies(base.policies ?? standard(), own.policies);
   return {
     balancer,
-    policies: policyStack(`${path}.policies`, given ?? standard()),
+    policies:
+      defaults === undefined
+        ? policyStack(`${path}.policies`, own.policies ?? standard())
+        : servicePolicies(`${path}.policies`, base.policies ?? standard(), own.policies),
     host,
     connections: connectionOptions(`${path}.connections`, { ...base.connections, ...own.connections }),
-    tls: own.tls ?? base.tls,
+    tls: tlsOptions(`${path}.tls`, own.tls ?? base.tls),
     classify,
   };
+}
+
+function servicePolicies(path: string, base: PolicyLists, own: PolicyLists | undefined): PolicyStack {
+  if (own === undefined) return policyStack(path, base);
+  // Before they are merged, so that an error names the place where a policy was written.
+  policyStack(path, own);
+  try {
+    return policyStack(path, mergePolicies(base, own));
+  } catch (error) {
+    if (error instanceof ConfigError && !error.path.startsWith(path))
+      throw new ConfigError(`${path}.${error.path}`, error.expected, error.got);
+    throw error;
+  }
 }
 
 function cacheSettings(options: CacheOptions = {}): CacheSettings {

@@ -13,7 +13,7 @@ const PLACES: readonly (readonly [keyof PolicyStack, Level])[] = [
  * @throws ConfigError with the path of the first bad one.
  */
 export function policyStack(path: string, lists: PolicyLists): PolicyStack {
-  if (typeof lists !== 'object' || lists === null) {
+  if (typeof lists !== 'object' || lists === null || Array.isArray(lists)) {
     throw new ConfigError(path, 'standard({...}) or the lists perCall, perAttempt and perEndpoint', lists);
   }
   for (const key of Object.keys(lists)) {

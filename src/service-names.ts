@@ -75,11 +75,15 @@ function isForbidden(character: string): boolean {
   return character <= ' ' || character === '\u007f' || '/\\?#'.includes(character);
 }
 
+/** What a service's name must be. */
+export const SERVICE_NAME = `a string of 1 to ${LONGEST_NAME} characters without spaces, slashes, ? and #`;
+
+export function isServiceName(service: unknown): service is string {
+  return typeof service === 'string' && service !== '' && service.length <= LONGEST_NAME && ![...service].some(isForbidden);
+}
+
 /** @throws MeshError for what cannot be a service's name. */
 export function checkServiceName(service: unknown): string {
-  if (typeof service === 'string' && service !== '' && service.length <= LONGEST_NAME && ![...service].some(isForbidden)) return service;
-  throw new MeshError(
-    'ERR_MESH_REQUEST',
-    `a service's name must be a string of 1 to ${LONGEST_NAME} characters without spaces, slashes, ? and #, got ${JSON.stringify(service)}`,
-  );
+  if (isServiceName(service)) return service;
+  throw new MeshError('ERR_MESH_REQUEST', `a service's name must be ${SERVICE_NAME}, got ${JSON.stringify(service)}`);
 }

@@ -4,7 +4,7 @@ import type { DeadlineQueue } from './core/deadline-queue.js';
 import type { Discovery, DiscoveryHost } from './core/discovery.js';
 import type { Endpoint } from './core/endpoint.js';
 import { MeshError, withAttempts } from './core/errors.js';
-import type { EventEmitter } from './core/events.js';
+import { type EventEmitter, reportFaultOnce } from './core/events.js';
 import type { Picker } from './core/picker.js';
 import type { Level, Policy, Send, ServiceScope } from './core/policy.js';
 import type { Random } from './core/random.js';
@@ -15,7 +15,7 @@ import type { MeshClock } from './mesh-clock.js';
 import type { CacheSettings, ServiceSettings } from './options.js';
 import { sendSafely } from './policies/attempt.js';
 import { buildStack } from './stack.js';
-import type { Connection, Transport } from './transport/transport.js';
+import type { Connection, Transport, TransportScope } from './transport/transport.js';
 
 /** What all services of a mesh share. */
 export interface MeshParts {
@@ -39,7 +39,9 @@ export class Service implements Cached {
   private readonly stack: Send;
   private readonly picker: Picker;
   private readonly idleListeners = new Set<() => void>();
-  private readonly connections = new Map<Endpoint, Connection>();
+  /** Endpoints that have a connection open. */
+  private readonly connected = new Set<Endpoint>();
+  private readonly transportScope: TransportScope;
 
   constructor(
     readonly name: string,
@@ -59,6 +61,8 @@ export class Service implements Cached {
       options: parts.cache,
       onRetired: (endpoint) => this.retire(endpoint),
     });
+    const { connections, tls } = settings;
+    this.transportScope = { service: name, clock, connections, tls, inMeshContext: parts.inMeshContext };
     const { view } = this.endpoints;
     this.picker = settings.balancer.build({ service: name, view, random });
     const scope: ServiceScope = { service: name, clock, random, events, deadlines, endpoints: view };
@@ -124,14 +128,11 @@ export class Service implements Cached {
 
   /** The way to the wire of an endpoint that is in use, opened if need be. */
   connect(endpoint: Endpoint): Connection {
-    let connection = this.connections.get(endpoint);
-    if (connection === undefined) {
-      const { clock, transport, inMeshContext } = this.parts;
-      const { connections, tls } = this.settings;
-      connection = transport.connect(endpoint, { service: this.name, clock, connections, tls, inMeshContext });
-      this.connections.set(endpoint, connection);
+    if (endpoint.connection === undefined) {
+      endpoint.connection = this.parts.transport.connect(endpoint, this.transportScope);
+      this.connected.add(endpoint);
     }
-    return connection;
+    return endpoint.connection as Connection;
   }
 
   get inUse(): boolean {
@@ -144,13 +145,20 @@ export class Service implements Cached {
 
   close(): void {
     this.endpoints.close();
-    for (const endpoint of this.connections.keys()) this.retire(endpoint);
+    for (const endpoint of this.connected) this.retire(endpoint);
   }
 
+  /** Nothing is in flight to the endpoint any more, and nothing will be. */
   private retire(endpoint: Endpoint): void {
-    endpoint.dispose?.();
-    endpoint.dispose = undefined;
-    this.connections.get(endpoint)?.close();
-    this.connections.delete(endpoint);
+    this.connected.delete(endpoint);
+    for (const gate of endpoint.gates ?? []) {
+      try {
+        gate.dispose?.();
+      } catch (error) {
+        reportFaultOnce(gate, `a gate of ${this.name}`, error);
+      }
+    }
+    endpoint.connection?.close();
+    endpoint.connection = undefined;
   }
 }

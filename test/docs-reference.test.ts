@@ -72,7 +72,7 @@ function optionsOf(name: string): Map<string, { readonly optional: boolean; read
 }
 
 /** The first word of a default, which is its value: `5,000` of `5,000 ms`. */
-function valueOf(text: string): string {
+function firstWord(text: string): string {
   return (text.split(/[\s,](?!\d)/)[0] ?? '').replace(/[.:;]$/, '');
 }
 
@@ -89,8 +89,8 @@ describe('the tables of options', () => {
           assert.equal(byDefault, '', `${option} has no default: it must be given`);
           continue;
         }
-        const documented = /\bdefaults?:?\s+(.*)/is.exec(docs)?.[1] ?? '';
-        assert.equal(valueOf(byDefault), valueOf(documented), `the default of ${name}.${option}`);
+        const documented = /\bdefault:?\s+(.*)/is.exec(docs)?.[1] ?? '';
+        assert.equal(firstWord(byDefault), firstWord(documented), `the default of ${name}.${option}`);
       }
     });
   }

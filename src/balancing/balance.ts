@@ -4,7 +4,6 @@ import type { EndpointView } from '../core/endpoint-view.js';
 import { MeshError } from '../core/errors.js';
 import { reportFaultOnce } from '../core/events.js';
 import type { Ending } from '../core/gate.js';
-import { LatencyHistogram } from '../core/latency-histogram.js';
 import type { Picker } from '../core/picker.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
@@ -154,6 +153,8 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
 
   function release(endpoint: Endpoint, call: Call, ending: Ending): void {
     view.track(endpoint, -1);
+    // Its headers were a success, and then it did not keep its word.
+    if (ending === 'failed' && call.verdict === 'success') endpoint.failures++;
     const { gates } = endpoint;
     if (gates !== undefined) {
       for (const gate of gates) {
@@ -165,6 +166,12 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
       }
     }
     if (endpoint.inFlight === 0) endpoint.onIdle?.();
+  }
+
+  function count(endpoint: Endpoint, verdict: Verdict, latencyMs: number): void {
+    if (verdict === 'ignored') return;
+    if (verdict !== 'success') endpoint.failures++;
+    if (endpoint.slot >= 0) view.latencies.record(endpoint.slot, latencyMs);
   }
 
   /** A 503 speaks for its endpoint, a 429 for the service: its limit is about the caller, wherever it asks. */
@@ -192,11 +199,4 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
   }
 
   return send;
-}
-
-function count(endpoint: Endpoint, verdict: Verdict, latencyMs: number): void {
-  if (verdict === 'ignored') return;
-  if (verdict !== 'success') endpoint.failures++;
-  endpoint.latency ??= new LatencyHistogram();
-  endpoint.latency.record(latencyMs);
 }

@@ -17,7 +17,9 @@ import type { Verdict } from '../core/verdict.js';
  * createMesh({ discovery, defaults: { balancer: p2c({ load: inFlightOnly }) } });
  */
 export interface Load {
+  /** What it measures, in a word. */
   readonly name: string;
+  /** Makes the measure of one service. */
   build(): LoadMeasure;
 }
 

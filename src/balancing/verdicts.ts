@@ -6,8 +6,8 @@ import { type Classifier, type Outcome, type Verdict, verdictOfStatus } from '..
 const VERDICTS: ReadonlySet<Verdict> = new Set<Verdict>(['success', 'failure', 'retryable', 'ignored']);
 
 /**
- * The verdict on an attempt. The user's classifier has the first word where it has one; should it throw or say something else, that
- * is reported and the default decides, since a fault in bookkeeping must not fail a request.
+ * The verdict on an attempt. The user's classifier has the first word where there is one; should it throw or say
+ * what is no verdict, that is reported and the default decides, since a fault in bookkeeping must not fail a request.
  */
 export function verdictOf(outcome: Outcome, call: Call, classify: Classifier | undefined): Verdict {
   if (classify !== undefined) {

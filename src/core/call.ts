@@ -4,6 +4,7 @@ import type { Verdict } from './verdict.js';
 
 /** Something that a cancelled call has to stop. */
 export interface Cancellable {
+  /** Stops, and fails whoever waits for it with `reason`. */
   cancel(reason: unknown): void;
 }
 
@@ -21,6 +22,7 @@ export interface AttemptRecord {
   readonly status?: number;
   /** The failure, where it did not. */
   readonly error?: unknown;
+  /** What it amounted to. */
   readonly verdict: Verdict;
   /** From the start of the attempt to its verdict. */
   readonly durationMs: number;
@@ -30,6 +32,7 @@ export interface AttemptRecord {
 export interface CallHistory {
   /** The endpoints that were tried, in order. */
   readonly tried: Endpoint[];
+  /** What became of the tries, in order. */
   readonly attempts: AttemptRecord[];
 }
 
@@ -60,17 +63,24 @@ export interface CallInit {
  * wire), and that thing is what `cancel` stops.
  */
 export class Call implements Cancellable {
+  /** The service's name. */
   readonly service: string;
+  /** In capitals, where it is one of the usual ones. */
   readonly method: string;
+  /** Path and query, without the endpoint's base path. */
   readonly path: string;
   readonly body: RequestBody | undefined;
+  /** Whether sending it twice does no more than sending it once. */
   readonly idempotent: boolean;
+  /** What this call does differently, by policy name; checked by the policy's `override`. */
   readonly overrides: Readonly<Record<string, unknown>> | undefined;
+  /** The id or URL of the endpoint that this call must go to. */
   readonly pinned: string | undefined;
   /** The call that this is a try of. */
   readonly parent: Call | undefined;
   /** Which try this is, from 1. */
   readonly attempt: number;
+  /** Names and values in turn. Not changed in place: see `setHeader`. */
   headers: readonly string[];
   /** When the time runs out, by the mesh's clock; Infinity where nothing bounds the call. */
   deadlineMs: number;
@@ -78,13 +88,16 @@ export class Call implements Cancellable {
   nowMs = 0;
   /** The endpoint of the attempt under way, or of the last one. */
   endpoint: Endpoint | undefined = undefined;
+  /** How far the attempt under way came, or the last one. */
   progress: Progress = 'unsent';
+  /** What the last attempt amounted to; undefined before it was settled. */
   verdict: Verdict | undefined = undefined;
   /** When the request was written. */
   sentMs = 0;
   /** From the request written to the reply's headers. */
   latencyMs = 0;
   cancelled = false;
+  /** What it was cancelled with: what its caller gets. */
   cancelReason: unknown = undefined;
   /** Neighbours in the list of the service's calls under way. */
   previousActive: Call | undefined = undefined;

@@ -14,11 +14,13 @@ import type { Clock, Timer } from './clock.js';
 
 /** Who is told that a deadline passed, and about which subject. */
 export interface DeadlineOwner<Subject> {
+  /** The time of `subject` is over. Called once, and not after `cancel`. */
   expired(subject: Subject): void;
 }
 
 /** A deadline that was set: call it off with `cancel`. */
 export interface Deadline {
+  /** Does nothing for one that has passed. */
   cancel(): void;
 }
 
@@ -51,6 +53,7 @@ interface Slot {
 /** The longest time that a timer takes. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/** Deadlines on one timer: for policies that set one for nearly every call and call nearly all of them off. */
 export class DeadlineQueue {
   private readonly slots = new Map<number, Slot>();
   private readonly heap: Slot[] = [];

@@ -21,7 +21,9 @@ export type InstanceInput =
       readonly weight?: number | undefined;
       /** The lowest priority that has an endpoint to offer is used. A whole number, 0 to 65,535. Default 0. */
       readonly priority?: number | undefined;
+      /** Where it is: for balancers that care. Default: none. */
       readonly zone?: string | undefined;
+      /** Whatever else it says of itself: at most 64 strings, 16 KiB in all. Default: none. */
       readonly metadata?: Readonly<Record<string, string>> | undefined;
     };
 
@@ -50,7 +52,9 @@ export type Stop = () => void;
 
 /** What a source may use of the mesh that watches through it. */
 export interface DiscoveryHost {
+  /** Times and timers of a source go by this clock. */
   readonly clock: Clock;
+  /** Jitter is drawn from this. */
   readonly random: Random;
   /** Reports an entry that had to be left out. */
   skipped(service: string, entry: string, reason: string): void;
@@ -58,18 +62,23 @@ export interface DiscoveryHost {
 
 /** What a service instance says about itself when it announces. */
 export interface Announcement {
+  /** The service that it is an instance of. */
   readonly service: string;
   /** Where others reach it. */
   readonly url: string;
-  /** Default: the URL. */
+  /** Tells instances apart. Default: the URL. */
   readonly id?: string | undefined;
+  /** Its share of the requests relative to the others'. Above 0, at most 1,000,000. Default 1. */
   readonly weight?: number | undefined;
+  /** Where it is. Default: none. */
   readonly zone?: string | undefined;
+  /** Whatever else it says of itself: at most 64 strings, 16 KiB in all. Default: none. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An announced instance. */
 export interface Lease {
+  /** The instance's id. */
   readonly id: string;
   /** Takes the instance out of the registry; resolves once it is out. */
   close(): Promise<void>;

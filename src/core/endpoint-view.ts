@@ -1,5 +1,6 @@
 import type { Endpoint } from './endpoint.js';
 import type { ShutReason, Shutter } from './gate.js';
+import { LatencyTable } from './latency-table.js';
 
 /**
  * The endpoints of a service as a balancer sees them: the pickable ones, dense, so that a pick costs the same
@@ -15,6 +16,7 @@ export const CELLS = 4;
 export const IN_FLIGHT = 0;
 /** Two numbers that belong to the load measure of the service's balancer; 0 for an endpoint never measured. */
 export const LOAD = 1;
+/** The second of the two; by convention, when the first was written. */
 export const LOAD_STAMP = 2;
 /** The endpoint's weight, above 0. */
 export const WEIGHT = 3;
@@ -32,12 +34,17 @@ interface PriorityGroup {
   members: number;
 }
 
+/** The endpoints of a service: what pickers and policies see of them. They read it and change nothing. */
 export class EndpointView {
+  /** Four numbers to a slot: requests in flight, two of the load measure's, the weight. */
   cells = new Float64Array(CELLS * 4);
   /** The endpoint in each slot. */
   readonly bySlot: (Endpoint | undefined)[] = [];
+  /** How long the endpoints took to answer, by slot: for people to look at. */
+  readonly latencies = new LatencyTable();
   /** The slots of the endpoints that can be picked now, in its first `count` places. */
   slots: Int32Array;
+  /** How many endpoints can be picked now. */
   count = 0;
   /** All endpoints, pickable or not. */
   size = 0;
@@ -45,6 +52,7 @@ export class EndpointView {
   busy = 0;
   /** Whether all weights are the same. */
   uniform = true;
+  /** The largest weight there is, also of endpoints that cannot be picked. */
   maxWeight = 1;
   /** Attempts begun and not yet over, on all endpoints, removed ones included. */
   inFlight = 0;
@@ -89,6 +97,7 @@ export class EndpointView {
     else if (endpoint.shutGates === endpoint.busyGates) this.busy--;
     if (--group.members === 0) this.groups.splice(this.groups.indexOf(group), 1);
     this.countWeight(endpoint.instance.weight, -1);
+    this.latencies.clear(endpoint.slot);
     this.bySlot[endpoint.slot] = undefined;
     this.freeSlots.push(endpoint.slot);
     endpoint.slot = -1;
@@ -141,23 +150,11 @@ export class EndpointView {
 
   /** Makes the shutter of one more gate on `endpoint`. */
   shutterFor(endpoint: Endpoint): Shutter {
-    let state: ShutReason | undefined;
-    return {
-      shut: (reason, untilMs) => {
-        if (state === reason) return;
-        this.turn(endpoint, state, reason, untilMs);
-        state = reason;
-      },
-      open: () => {
-        if (state === undefined) return;
-        const was = state;
-        state = undefined;
-        this.turn(endpoint, was, undefined, undefined);
-      },
-    };
+    return new GateShutter(this, endpoint);
   }
 
-  private turn(endpoint: Endpoint, from: ShutReason | undefined, to: ShutReason | undefined, untilMs: number | undefined): void {
+  /** One of the endpoint's gates turned from one state to another; undefined is open. */
+  turn(endpoint: Endpoint, from: ShutReason | undefined, to: ShutReason | undefined, untilMs: number | undefined): void {
     const present = endpoint.slot >= 0;
     const wasPickable = endpoint.shutGates === 0;
     const wasBroken = endpoint.shutGates > endpoint.busyGates;
@@ -234,3 +231,27 @@ export class EndpointView {
 }
 
 const NONE = new Int32Array(0);
+
+/** The state of one gate, told to the view when it changes. */
+class GateShutter implements Shutter {
+  private state: ShutReason | undefined = undefined;
+
+  constructor(
+    private readonly view: EndpointView,
+    private readonly endpoint: Endpoint,
+  ) {}
+
+  shut(reason: ShutReason, untilMs?: number): void {
+    if (this.state === reason) return;
+    const was = this.state;
+    this.state = reason;
+    this.view.turn(this.endpoint, was, reason, untilMs);
+  }
+
+  open(): void {
+    if (this.state === undefined) return;
+    const was = this.state;
+    this.state = undefined;
+    this.view.turn(this.endpoint, was, undefined, undefined);
+  }
+}

@@ -1,14 +1,15 @@
 import type { Gate } from './gate.js';
-import type { LatencyHistogram } from './latency-histogram.js';
 import type { Send } from './policy.js';
 
 /** What a source of endpoints says about one instance, checked and in full. */
 export interface Instance {
   /** Tells instances apart; the address itself unless the registry has names for them. */
   readonly id: string;
+  /** Whether it speaks TLS. */
   readonly protocol: 'http:' | 'https:';
   /** Without brackets around an IPv6 address. */
   readonly hostname: string;
+  /** 1 to 65,535. */
   readonly port: number;
   /** What stands before each request's path: empty, or a path without a slash at its end. */
   readonly basePath: string;
@@ -16,7 +17,9 @@ export interface Instance {
   readonly weight: number;
   /** Groups of endpoints: the lowest that has one to offer is used (RFC 2782). */
   readonly priority: number;
+  /** Where it is, if it says so. */
   readonly zone: string | undefined;
+  /** What else it says of itself. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -42,20 +45,25 @@ export class Endpoint {
   retryAfterMs = 0;
   /** Attempts begun and not yet over, their bodies included. */
   inFlight = 0;
+  /** Attempts, since the endpoint was added. */
   requests = 0;
+  /** Attempts that it failed: verdicts 'failure' and 'retryable'. */
   failures = 0;
-  latency: LatencyHistogram | undefined = undefined;
+  /** Of its attempts, in milliseconds; undefined before the first. */
+  /** What counts its attempts; undefined before its first use. */
   gates: Gate[] | undefined = undefined;
   /** The policies that the gates came from, in the same order. */
   gateNames: string[] | undefined = undefined;
   /** The endpoint's own stack down to the wire, built at its first use. */
   send: Send | undefined = undefined;
-  /** Closes its connections and its gates; set where `send` is. */
-  dispose: (() => void) | undefined = undefined;
+  /** The way to the wire, opened with `send`. */
+  connection: { close(): void } | undefined = undefined;
   /** Called when a removed endpoint has nothing in flight any more. */
   onIdle: (() => void) | undefined = undefined;
+  /** When its last attempt began, by the mesh's clock. */
   lastUsedMs = 0;
 
+  /** @param instance what the source said of it last. */
   constructor(public instance: Instance) {
     this.origin = originOf(instance);
   }

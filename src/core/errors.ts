@@ -49,9 +49,13 @@ export type MeshErrorCode =
 
 /** Details of a `MeshError`. */
 export interface MeshErrorInit {
+  /** The service that the error is about. Default: none. */
   readonly service?: string | undefined;
+  /** The attempts that were made, in order. Default: none. */
   readonly attempts?: readonly AttemptRecord[] | undefined;
+  /** What lies beneath. Default: nothing. */
   readonly cause?: unknown;
+  /** In how many milliseconds another call may fare better. Default: nobody knows. */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -68,7 +72,9 @@ export interface MeshErrorInit {
  */
 export class MeshError extends TypeError {
   override name = 'MeshError';
+  /** What went wrong, for programs to tell apart. */
   readonly code: MeshErrorCode;
+  /** The service that it is about, where there is one. */
   readonly service: string | undefined;
   /** Every attempt that was made, in order: endpoint, outcome, duration. */
   readonly attempts: readonly AttemptRecord[];
@@ -96,7 +102,10 @@ export class UnknownServiceError extends MeshError {
   }
 }
 
-/** An option is wrong. `path` says which one, as it would be written: `services.users.balancer`. */
+/**
+ * An option is wrong. `path` says which one, as it would be written (`services.users.balancer`), `expected` what it
+ * must be, in words, and `got` is the value that was there.
+ */
 export class ConfigError extends MeshError {
   override name = 'ConfigError';
   constructor(

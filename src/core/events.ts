@@ -11,8 +11,11 @@ export interface MeshEvents {
   endpointEjected: { service: string; endpoint: string; forMs: number | undefined };
   /** An unfit endpoint gets requests again. */
   endpointRecovered: { service: string; endpoint: string };
+  /** A breaker opened, for about `forMs`. `endpoint` is undefined for the breaker of a whole service. */
   breakerOpened: { service: string; endpoint: string | undefined; forMs: number };
+  /** A breaker lets trials through. */
   breakerHalfOpened: { service: string; endpoint: string | undefined };
+  /** A breaker's trials succeeded. */
   breakerClosed: { service: string; endpoint: string | undefined };
   /** An attempt failed, and another one follows after `delayMs`. */
   retry: { service: string; method: string; path: string; attempt: number; delayMs: number; failed: AttemptRecord };
@@ -48,14 +51,17 @@ export class EventEmitter {
     return this.emitter.listenerCount(name) > 0;
   }
 
+  /** Tells everybody who listens. */
   emit<Name extends MeshEventName>(name: Name, event: MeshEvents[Name]): void {
     this.emitter.emit(name, event);
   }
 
+  /** Hears every event of that name from now on. @throws TypeError for a listener that is no function. */
   on<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): void {
     this.emitter.on(name, this.guard(name, listener));
   }
 
+  /** Ends what `on` began with the same listener. */
   off<Name extends MeshEventName>(name: Name, listener: MeshListener<Name>): void {
     const guarded = this.guarded.get(name)?.get(listener);
     if (guarded !== undefined) this.emitter.off(name, guarded);

@@ -21,13 +21,18 @@ export interface Picker {
 
 /** What a picker is built with. */
 export interface PickerScope {
+  /** The service's name. */
   readonly service: string;
+  /** The service's endpoints: the same object at each pick. */
   readonly view: EndpointView;
+  /** Whatever is drawn is drawn from this. */
   readonly random: Random;
 }
 
 /** A way of balancing, as a user writes it down. Stateless; it is built once per service. */
 export interface Balancer {
+  /** Shown by `mesh.inspect()`. */
   readonly name: string;
+  /** Makes the picker of one service. */
   build(scope: PickerScope): Picker;
 }

@@ -66,10 +66,15 @@ export interface PolicyStack {
 
 /** What every policy of a service can reach. */
 export interface ServiceScope {
+  /** The service's name. */
   readonly service: string;
+  /** The mesh's time: what a policy waits by and measures with. */
   readonly clock: Clock;
+  /** The mesh's chance. */
   readonly random: Random;
+  /** The mesh's events. Ask `has` before an event object is made. */
   readonly events: EventEmitter;
+  /** For times that are set for nearly every call. */
   readonly deadlines: DeadlineQueue;
   /** The service's endpoints as the balancer sees them. */
   readonly endpoints: EndpointView;
@@ -78,6 +83,7 @@ export interface ServiceScope {
 /** What a policy under the balancer can reach: also its endpoint. */
 export interface EndpointScope extends ServiceScope {
   readonly level: 'endpoint';
+  /** The endpoint that the policy stands in front of. */
   readonly endpoint: Endpoint;
   /** Registers a gate on the endpoint: what `gatePolicy` does. */
   addGate(name: string, makeGate: GateFactory): void;

@@ -16,7 +16,9 @@ export interface ReplySource {
 export interface ReplyReader {
   /** Some bytes. Returning false asks for a pause, until `reply.resume()`. */
   chunk(bytes: Buffer): boolean;
+  /** The body is complete. */
   end(): void;
+  /** The body broke off, or was given up. */
   error(reason: unknown): void;
 }
 
@@ -35,7 +37,9 @@ const NO_HEADERS: RawHeaders = [];
  */
 export class Reply {
   readonly status: number;
+  /** The words beside the status, often empty. */
   readonly statusText: string;
+  /** Names and values in turn: see `header` for one of them. */
   readonly rawHeaders: RawHeaders;
   /** How the body ended, or undefined while it is still coming. */
   ending: Ending | undefined = undefined;

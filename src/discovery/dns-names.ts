@@ -9,9 +9,11 @@ export type DnsRecordType = 'address' | 'srv';
 export interface DnsServiceOptions {
   /** The name to look up. */
   readonly name: string;
-  /** The port of all instances, 1 to 65,535. Only for 'address': SRV records bring their own. */
+  /** The port of all instances, 1 to 65,535. Only for 'address': SRV records bring their own. Default: that of the source. */
   readonly port?: number | undefined;
+  /** Which records to ask for. Default: that of the source. */
   readonly type?: DnsRecordType | undefined;
+  /** What the instances speak. Default: that of the source. */
   readonly scheme?: 'http' | 'https' | undefined;
 }
 

@@ -22,7 +22,7 @@ import { type PollingTimes, pollingSettings } from './polling.js';
 export interface DnsDiscoveryOptions {
   /** DNS servers to ask, each an address with or without a port. Default: those of the system. */
   readonly servers?: readonly string[] | undefined;
-  /** Services and the names that they have in DNS; these are services by declaration. */
+  /** Services and the names that they have in DNS; these are services by declaration. Default: none. */
   readonly services?: Readonly<Record<string, string | DnsServiceOptions>> | undefined;
   /** Where the names of all other services end: `internal` makes `users.internal` of `users`. Default: nothing. */
   readonly domain?: string | undefined;
@@ -30,7 +30,7 @@ export interface DnsDiscoveryOptions {
   readonly port?: number | undefined;
   /** 'address' takes A and AAAA records, 'srv' takes SRV records with ports, priorities and weights. Default 'address'. */
   readonly type?: DnsRecordType | undefined;
-  /** Default 'http'. */
+  /** What the instances speak. Default 'http'. */
   readonly scheme?: 'http' | 'https' | undefined;
   /** A record's TTL that is shorter is raised to this. Default 1,000. */
   readonly minTtlMs?: number | undefined;

@@ -4,6 +4,7 @@ import { show, TimeoutError } from '../core/errors.js';
 
 /** What asking a source gave. */
 export interface LookupResult {
+  /** All instances of the service. */
   readonly instances: readonly InstanceInput[];
   /** For how long the list may be taken as it is, in milliseconds. Default: the poller's. */
   readonly ttlMs?: number | undefined;

@@ -1,14 +1,14 @@
 /** What one call does differently from its service's options: `mesh.fetch(url, { mesh: {...} })`. */
 export interface CallOptions {
-  /** The time for the call with its retries, up to the headers, in milliseconds. */
+  /** The time for the call with its retries, up to the headers, in milliseconds above 0; Infinity for none. Default: the service's. */
   readonly timeoutMs?: number | undefined;
-  /** The time for one attempt, up to the headers, in milliseconds. */
+  /** The time for one attempt, up to the headers, in milliseconds above 0; Infinity for none. Default: the service's. */
   readonly attemptTimeoutMs?: number | undefined;
-  /** The longest pause within the body, in milliseconds. */
+  /** The longest pause within the body, in milliseconds above 0; Infinity for none. Default: the service's. */
   readonly bodyIdleTimeoutMs?: number | undefined;
-  /** When the last byte must have come, in milliseconds since 1970 (as `Date.now()` gives it). */
+  /** When the last byte must have come, in milliseconds since 1970 (as `Date.now()` gives it). Default: none. */
   readonly deadlineMs?: number | undefined;
-  /** The id or URL of the endpoint that the call must go to, for debugging. It is used whatever its state. */
+  /** The id or URL of the endpoint that the call must go to, for debugging. It is used whatever its state. Default: any. */
   readonly endpoint?: string | undefined;
   /** Whether sending the request twice does no harm. Default: by its method, or true with an Idempotency-Key header. */
   readonly idempotent?: boolean | undefined;

@@ -54,7 +54,7 @@ export class BreakerState {
   readonly window: RollingWindow;
   private brokenBodies = 0;
   /** Results of attempts that began before this say nothing about the present. */
-  private closedAtMs = Number.NEGATIVE_INFINITY;
+  private closedAtMs = 0;
   private trials: Call[] | undefined = undefined;
   private trialSuccesses = 0;
 

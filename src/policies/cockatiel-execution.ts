@@ -11,6 +11,7 @@ import { canSendBodyAgain, watchBody } from './single-use-body.js';
 /** An answer that failed, as a cockatiel policy sees it: `handleWhen((error) => error instanceof FailedReply && error.status === 503)`. */
 export class FailedReply extends Error {
   override name = 'FailedReply';
+  /** The answer's status. */
   readonly status: number;
   constructor(
     readonly reply: Reply,

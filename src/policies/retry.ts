@@ -17,7 +17,7 @@ export type RetryPredicate = (outcome: Outcome, call: Call) => boolean | undefin
 export interface RetryOptions {
   /** How often a call is tried, the first time included. A whole number, 1 to 100; default 3. */
   readonly attempts?: number | undefined;
-  /** How long to wait in between. */
+  /** How long to wait in between. Default: see `BackoffOptions`. */
   readonly backoff?: BackoffOptions | undefined;
   /** The share of successes that may be retried: see `retryBudget`. 0 to 1; default 0.1. */
   readonly budgetRatio?: number | undefined;

@@ -17,10 +17,11 @@ export interface StandardOptions {
   readonly bodyIdleTimeoutMs?: number | undefined;
   /** A request header that carries the milliseconds a try has left. Default: none. */
   readonly deadlineHeader?: string | undefined;
+  /** When calls are tried again. Default `retry()`. */
   readonly retry?: false | RetryOptions | undefined;
-  /** Default: 1,000 calls at a time, 1,000 more in line for at most 1,000 ms. */
+  /** How much may be under way at once. Default: 1,000 calls at a time, 1,000 more in line for at most 1,000 ms. */
   readonly bulkhead?: false | BulkheadOptions | undefined;
-  /** For each endpoint. */
+  /** When an endpoint is left alone: one breaker for each. Default `circuitBreaker()`. */
   readonly circuitBreaker?: false | CircuitBreakerOptions | undefined;
   /** Requests at a time to one endpoint; a whole number of at least 1. Default: no bound but that of its connections. */
   readonly endpointConcurrency?: number | undefined;

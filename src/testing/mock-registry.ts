@@ -17,8 +17,9 @@ export interface MockRegistry extends Discovery {
   recover(): void;
   /** From now on, a new watch hears nothing before `ms` have passed on the mesh's clock. */
   delay(ms: number): void;
-  /** Watches that are open now, and lookups (watches ever begun) so far. */
+  /** Watches that are open now. */
   readonly watches: number;
+  /** Watches ever begun. */
   readonly lookups: number;
 }
 

@@ -8,10 +8,11 @@ import type { Transport } from '../transport/transport.js';
 
 /** What a mock endpoint does with one request. */
 export interface MockAnswer {
-  /** Default 200. */
+  /** The answer's status. Default 200. */
   readonly status?: number;
+  /** The answer's headers. Default: none. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Bytes or text as they stand; anything else as JSON. Several pieces come one after the other. */
+  /** Bytes or text as they stand; anything else as JSON. Default: none. */
   readonly body?: unknown;
   /** Time until the headers, in milliseconds of the mesh's clock. Default 0. */
   readonly latencyMs?: number;
@@ -20,18 +21,22 @@ export interface MockAnswer {
   /**
    * What goes wrong instead: `refuse` (no connection, nothing sent), `reset` (the connection is lost after the
    * request was written), `resetBody` (it is lost within the body), `hang` (no answer ever), `garbage` (an
-   * answer that is not HTTP).
+   * answer that is not HTTP). Default: none.
    */
   readonly fault?: 'refuse' | 'reset' | 'resetBody' | 'hang' | 'garbage';
 }
 
 /** A request as a mock endpoint received it. */
 export interface MockRequest {
+  /** The endpoint's origin, with its port: `http://10.0.0.1:80`. */
   readonly endpoint: string;
   readonly service: string;
   readonly method: string;
+  /** Path and query. */
   readonly path: string;
+  /** By name in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Which try of its call this is, from 1. */
   readonly attempt: number;
   /** The body, read to its end. */
   body(): Promise<string>;

@@ -39,6 +39,14 @@ export interface ConnectionSettings {
   readonly connectTimeoutMs: number;
 }
 
+const TLS_KEYS = ['ca', 'cert', 'key', 'passphrase', 'pfx', 'minVersion', 'ciphers', 'servername', 'rejectUnauthorized'];
+
+/** @throws ConfigError for an option of TLS that there is not: a misspelt one could mean no check at all. */
+export function tlsOptions(path: string, options: TlsOptions | undefined): TlsOptions | undefined {
+  if (options !== undefined) knownKeys(path, options, TLS_KEYS);
+  return options;
+}
+
 /** Fills in the defaults. @throws ConfigError that names the option under `path`. */
 export function connectionOptions(path: string, options: ConnectionOptions = {}): ConnectionSettings {
   knownKeys(path, options, ['max', 'idleMs', 'maxAgeMs', 'connectTimeoutMs']);

@@ -18,7 +18,7 @@ export class Connector {
   private readonly dial: Connect;
 
   constructor(private readonly scope: TransportScope) {
-    this.dial = buildConnector({ ...scope.tls, allowH2: false, timeout: 0 } as buildConnectorType.BuildOptions) as Connect;
+    this.dial = dialOf(scope);
   }
 
   readonly connect: buildConnectorType.connector = (options, callback) => {
@@ -42,4 +42,16 @@ export class Connector {
   close(): void {
     for (const socket of this.connecting) socket.destroy(new Error('nobody needs the connection any more'));
   }
+}
+
+/** One for all endpoints of a service: it keeps their TLS sessions, so that a new connection need not begin anew. */
+const dials = new WeakMap<TransportScope, Connect>();
+
+function dialOf(scope: TransportScope): Connect {
+  let dial = dials.get(scope);
+  if (dial === undefined) {
+    dial = buildConnector({ ...scope.tls, allowH2: false, timeout: 0 } as buildConnectorType.BuildOptions) as Connect;
+    dials.set(scope, dial);
+  }
+  return dial;
 }

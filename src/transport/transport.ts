@@ -20,6 +20,7 @@ export interface Transport {
 
 /** The connections to one endpoint. */
 export interface Connection {
+  /** Sends one attempt; resolves at its headers. */
   readonly send: Send;
   /** Lets go of everything; what is still in flight fails. */
   close(): void;
@@ -29,9 +30,13 @@ export interface Connection {
 
 /** What a transport may use. */
 export interface TransportScope {
+  /** The service's name: what TLS asks for. */
   readonly service: string;
+  /** Timers and latencies go by this clock. */
   readonly clock: Clock;
+  /** How connections are kept. */
   readonly connections: ConnectionSettings;
+  /** What TLS is made of; undefined for Node's own. */
   readonly tls: TlsOptions | undefined;
   /** Runs `work` in the async context that the mesh was made in, so that sockets keep no caller's context. */
   inMeshContext<T>(work: () => T): T;

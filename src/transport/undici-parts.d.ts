@@ -18,3 +18,18 @@ declare module 'undici/lib/handler/unwrap-handler.js' {
   const UnwrapHandler: { unwrap(handler: Dispatcher.DispatchHandler): Required<Dispatcher.DispatchHandler> };
   export default UnwrapHandler;
 }
+declare module 'undici/lib/api/index.js' {
+  import type { Dispatcher } from 'undici';
+
+  /** `request`, `stream` and the rest, which the main entry puts on every dispatcher. */
+  const api: Pick<Dispatcher, 'request' | 'stream' | 'pipeline' | 'upgrade' | 'connect'>;
+  export default api;
+}
+declare module 'undici/lib/core/util.js' {
+  export function serializePathWithQuery(path: string, query: object): string;
+}
+declare module 'undici/lib/core/errors.js' {
+  import { errors } from 'undici';
+
+  export const RequestAbortedError: typeof errors.RequestAbortedError;
+}

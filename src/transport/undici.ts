@@ -29,7 +29,8 @@ export function undiciTransport(): Transport {
 
 class PooledConnection implements Connection {
   private pool: PoolType | undefined = undefined;
-  private tooOldAtMs = 0;
+  /** When the pool has to be replaced, where connections have an age. */
+  private tooOldAtMs: number | undefined = undefined;
   private idleTimer: Timer | undefined = undefined;
   private closed = false;
   /**
@@ -37,7 +38,8 @@ class PooledConnection implements Connection {
    * endpoint's is asked for. Where there is no TLS, any will do and saves undici from looking for one.
    */
   private readonly servername: string | undefined;
-  private readonly connector: Connector;
+  /** Of the pool that is open. */
+  private connector: Connector | undefined = undefined;
 
   constructor(
     private readonly endpoint: Endpoint,
@@ -45,7 +47,6 @@ class PooledConnection implements Connection {
     /** Pools that are being closed: who closes the mesh waits for their sockets. */
     private readonly closing: Set<Promise<unknown>>,
   ) {
-    this.connector = new Connector(scope);
     this.servername = endpoint.instance.protocol === 'http:' ? endpoint.instance.hostname : scope.tls?.servername;
   }
 
@@ -77,7 +78,6 @@ class PooledConnection implements Connection {
   close(): void {
     this.closed = true;
     this.letGo();
-    this.connector.close();
   }
 
   /**
@@ -87,13 +87,14 @@ class PooledConnection implements Connection {
    */
   private poolAt(nowMs: number): PoolType {
     const { pool } = this;
-    if (pool !== undefined && nowMs < this.tooOldAtMs) return pool;
+    if (pool !== undefined && (this.tooOldAtMs === undefined || nowMs < this.tooOldAtMs)) return pool;
     if (pool !== undefined) this.letGo();
     return this.open();
   }
 
   private open(): PoolType {
     const { connections, clock } = this.scope;
+    const connector = new Connector(this.scope);
     const pool = new Pool(this.endpoint.origin, {
       connections: connections.max,
       pipelining: 1,
@@ -101,10 +102,11 @@ class PooledConnection implements Connection {
       bodyTimeout: 0,
       keepAliveTimeout: connections.idleMs,
       keepAliveMaxTimeout: connections.idleMs,
-      connect: this.connector.connect,
+      connect: connector.connect,
     });
+    this.connector = connector;
     this.pool = pool;
-    this.tooOldAtMs = clock.now() + connections.maxAgeMs;
+    if (connections.maxAgeMs !== Number.POSITIVE_INFINITY) this.tooOldAtMs = clock.now() + connections.maxAgeMs;
     this.watchIdle();
     return pool;
   }
@@ -123,13 +125,15 @@ class PooledConnection implements Connection {
   private letGo(): void {
     this.idleTimer?.cancel();
     this.idleTimer = undefined;
-    const { pool } = this;
+    const { pool, connector } = this;
     this.pool = undefined;
+    this.connector = undefined;
     if (pool === undefined) return;
     if (!this.closed) {
       pool.close().catch(noop);
       return;
     }
+    connector?.close();
     const destroyed = pool.destroy().catch(noop);
     this.closing.add(destroyed);
     destroyed.then(() => this.closing.delete(destroyed));

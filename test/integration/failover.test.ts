@@ -25,7 +25,11 @@ function meshOf(replicas: readonly Replica[], options: Partial<MeshOptions> = {}
 }
 
 /** GETs at a steady rate, while `trouble` happens a third of the way in and `relief` two thirds in. */
-async function getUnderTrouble(mesh: Mesh, trouble: () => unknown, relief: () => unknown = () => {}): Promise<PromiseSettledResult<number>[]> {
+async function getUnderTrouble(
+  mesh: Mesh,
+  trouble: () => unknown,
+  relief: () => unknown = () => {},
+): Promise<PromiseSettledResult<number>[]> {
   const count = 450;
   return openLoop(count, RATE, async (index) => {
     if (index === count / 3) await trouble();
@@ -85,7 +89,11 @@ describe('no GET is lost', () => {
     assertIdle(mesh);
   });
 
-  const troubles: Record<string, Behaviour> = { 'answers 503': 'unavailable', 'answers garbage': 'garbage', 'resets its connections': 'reset' };
+  const troubles: Record<string, Behaviour> = {
+    'answers 503': 'unavailable',
+    'answers garbage': 'garbage',
+    'resets its connections': 'reset',
+  };
   for (const [what, behaviour] of Object.entries(troubles)) {
     it(`when a replica ${what}, and its breaker takes it out`, async () => {
       const replicas = await fleet(4);
@@ -139,7 +147,11 @@ describe('a POST', () => {
       if (index === 300) await first.kill();
       if (index === 400) third.behaviour = 'ok';
       if (index === 600) await first.start();
-      const response = await mesh.fetch('http://users/orders', { method: 'POST', body: `order ${index}`, headers: { 'x-id': String(index) } });
+      const response = await mesh.fetch('http://users/orders', {
+        method: 'POST',
+        body: `order ${index}`,
+        headers: { 'x-id': String(index) },
+      });
       await response.text();
       answered.push(index);
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { createMesh, type Mesh, MeshError, type MeshOptions, staticDiscovery } from '../../src/index.js';
+import { createMesh, type Discovery, type Mesh, MeshError, type MeshOptions, standard, staticDiscovery } from '../../src/index.js';
 import { mockRegistry, mockTransport, VirtualClock } from '../../src/testing/index.js';
 
 /** Which hosts are services, and that those which are never leave the mesh. */
@@ -12,15 +12,17 @@ afterEach(async () => {
   for (const mesh of open.splice(0)) await mesh.close({ graceMs: 0 });
 });
 
-/** A mesh that knows every service there is, and a runtime whose fetch only notes what it is asked for. */
+/** A source that knows every service there is. */
+const everywhere: Discovery = {
+  name: 'everywhere',
+  watch(_service, sink) {
+    sink.snapshot(['http://10.0.0.1:80']);
+    return () => {};
+  },
+};
+
+/** A mesh whose every service has an endpoint, and a runtime whose fetch goes nowhere. */
 function surroundings(options: Partial<MeshOptions> = {}): { ask(url: string): Promise<string>; mesh: Mesh } {
-  const everywhere = {
-    name: 'everywhere',
-    watch(_service: string, sink: { snapshot(list: readonly string[]): void }) {
-      sink.snapshot(['http://10.0.0.1:80']);
-      return () => {};
-    },
-  };
   const far = mockTransport();
   const mesh = createMesh({ discovery: everywhere, transport: far, clock: new VirtualClock(), ...options });
   open.push(mesh);
@@ -94,10 +96,13 @@ describe('a host is a service', () => {
   });
 
   it('where the options or a static source declare it', async () => {
-    const discovery = staticDiscovery({ 'users.example.com': ['http://10.0.0.1'], Billing: ['http://10.0.0.1'], 'b\u00fccher.example': ['http://10.0.0.1'] });
+    const discovery = staticDiscovery({
+      'users.example.com': ['http://10.0.0.1'],
+      Billing: ['http://10.0.0.1'],
+      'b\u00fccher.example': ['http://10.0.0.1'],
+    });
     const services = { 'Orders.Example.Com': {}, localhost: {}, '10.0.0.9': {}, 'stra\u00dfe.example': {}, '42': {} };
-    const known = [...Object.keys(services)].map((name) => [name, ['http://10.0.0.1']]);
-    const { ask } = surroundings({ discovery: { ...mockRegistry(Object.fromEntries(known)), declares: discovery.declares?.bind(discovery) ?? (() => false), watch: (service, sink) => (sink.snapshot(['http://10.0.0.1']), () => {}) }, services });
+    const { ask } = surroundings({ discovery: { ...everywhere, declares: (name) => discovery.declares?.(name) === true }, services });
     await table(ask, {
       'http://users.example.com/': 'service users.example.com',
       'http://USERS.example.com.:80/': 'service users.example.com',
@@ -160,7 +165,8 @@ describe('a claimed host never passes through', () => {
   });
 
   it('when it has no endpoint', async () => {
-    const { mesh } = surroundings({ discovery: staticDiscovery({ users: [] }) });
+    const defaults = { policies: standard({ retry: false }) };
+    const { mesh } = surroundings({ discovery: staticDiscovery({ users: [] }), defaults });
     await assert.rejects(mesh.fetch('http://users/'), { code: 'ERR_MESH_NO_ENDPOINT' });
   });
 });
@@ -198,7 +204,15 @@ describe('a host that is no service', () => {
 
 describe('mesh.service', () => {
   it('reaches services whose names are no hosts, under a URL that leads to them wherever there is one', async () => {
-    const names = { 'api-v1.2': 'api-v1.2.mesh', 'users.1': 'users.1.mesh', '42': '42.mesh', Users: 'users', orders: 'orders', localhost: 'localhost.mesh', 'a.mesh': 'a.mesh.mesh' };
+    const names = {
+      'api-v1.2': 'api-v1.2.mesh',
+      'users.1': 'users.1.mesh',
+      '42': '42.mesh',
+      Users: 'users',
+      orders: 'orders',
+      localhost: 'localhost.mesh',
+      'a.mesh': 'a.mesh.mesh',
+    };
     const { mesh } = surroundings({ services: { Users: {} } });
     for (const [name, host] of Object.entries(names)) {
       const response = await mesh.service(name).fetch('/x');
@@ -231,11 +245,39 @@ describe('mesh.service', () => {
   it('gives a fetch that does not leave its service, whatever it is given', async () => {
     const { mesh } = surroundings();
     const { fetch } = mesh.service('users');
-    const outside = ['//evil.example/x', 'http://evil/', '\\\\evil\\x', '/\\evil/x', 'https://users/x', 'http://users:81/x', 'http://users@evil/', 'javascript:alert(1)', 'data:text/plain,x', '\t//evil/x', 'http:\\\\evil\\x', '///evil/x', 'ftp://users/x', new URL('http://evil/x'), new Request('http://evil/x')];
+    const outside = [
+      '//evil.example/x',
+      'http://evil/',
+      '\\\\evil\\x',
+      '/\\evil/x',
+      'https://users/x',
+      'http://users:81/x',
+      'http://users@evil/',
+      'javascript:alert(1)',
+      'data:text/plain,x',
+      '\t//evil/x',
+      'http:\\\\evil\\x',
+      '///evil/x',
+      'ftp://users/x',
+      new URL('http://evil/x'),
+      new Request('http://evil/x'),
+    ];
     for (const input of outside) {
       await assert.rejects(fetch(input), { code: 'ERR_MESH_REQUEST', message: /must stay at http:\/\/users/ }, String(input));
     }
-    for (const input of ['/x', 'x', '?x', '', '#x', '/x/../y', './/evil', 'http://users/x', 'HTTP://USERS:80/x', new URL('http://users/x'), new Request('http://users/x')]) {
+    for (const input of [
+      '/x',
+      'x',
+      '?x',
+      '',
+      '#x',
+      '/x/../y',
+      './/evil',
+      'http://users/x',
+      'HTTP://USERS:80/x',
+      new URL('http://users/x'),
+      new Request('http://users/x'),
+    ]) {
       const response = await fetch(input);
       assert.equal(new URL(response.url).host, 'users', String(input));
     }

@@ -3,7 +3,15 @@ import { lookup } from 'node:dns/promises';
 import type { Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { createMesh, type Mesh, MeshError, type MeshOptions, type ServiceOptions, standard, staticDiscovery } from '../../src/index.js';
+import {
+  createMesh,
+  type Mesh,
+  type MeshError,
+  type MeshOptions,
+  type ServiceOptions,
+  standard,
+  staticDiscovery,
+} from '../../src/index.js';
 import { VirtualClock } from '../../src/testing/index.js';
 import { openLoop, Replica, until } from '../support/replicas.js';
 import { rawServer, type TestServer } from '../support/servers.js';
@@ -54,7 +62,9 @@ describe('a server that closes idle connections without saying when', () => {
         socket.resetAndDestroy();
       }
     });
-    const mesh = meshOf([server.origin], { policies: standard({ retry: { attempts: 3, budgetRatio: 1, budgetTokens: 1_000 }, circuitBreaker: false }) });
+    const mesh = meshOf([server.origin], {
+      policies: standard({ retry: { attempts: 3, budgetRatio: 1, budgetTokens: 1_000 }, circuitBreaker: false }),
+    });
     const results = await openLoop(200, 400, (index) => get(mesh, `/${index}`));
     assert.ok(results.every((result) => result.status === 'fulfilled' && result.value === 200));
     assert.ok(met.size > 20, `${met.size} requests met a closing connection`);
@@ -166,7 +176,10 @@ describe('connections', () => {
     const mesh = meshOf([there.url], { connections: { max: 2 }, policies: { perCall: [], perAttempt: [], perEndpoint: [] } });
     const hanging = [0, 1].map(() => assert.rejects(mesh.fetch('http://users/'), { code: 'ERR_MESH_CLOSED' }));
     await until(() => there.seen.length === 2, 'both are under way');
-    await assert.rejects(mesh.fetch('http://users/'), { code: 'ERR_MESH_UNAVAILABLE', message: /none of 1 endpoints can take a request: 0 unfit, 1 busy/ });
+    await assert.rejects(mesh.fetch('http://users/'), {
+      code: 'ERR_MESH_UNAVAILABLE',
+      message: /none of 1 endpoints can take a request: 0 unfit, 1 busy/,
+    });
     assert.equal(mesh.inspect().services.users?.endpoints[0]?.state, 'busy');
     await mesh.close({ graceMs: 0 });
     await Promise.all(hanging);
@@ -230,7 +243,11 @@ describe('connections', () => {
       response.write('first');
       finish = () => response.end(', last');
     };
-    const mesh = meshOf([there.url], { connections: { idleMs: 1_000 }, policies: standard({ bodyIdleTimeoutMs: Number.POSITIVE_INFINITY }) }, { clock });
+    const mesh = meshOf(
+      [there.url],
+      { connections: { idleMs: 1_000 }, policies: standard({ bodyIdleTimeoutMs: Number.POSITIVE_INFINITY }) },
+      { clock },
+    );
     const response = await mesh.fetch('http://users/');
     await clock.advance(100_000);
     finish();

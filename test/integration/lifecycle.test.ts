@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createMesh, type Discovery, type Lease, MeshError, staticDiscovery, standard } from '../../src/index.js';
+import { createMesh, type Discovery, type Lease, MeshError, standard, staticDiscovery } from '../../src/index.js';
 import { mockRegistry, mockTransport, VirtualClock } from '../../src/testing/index.js';
 import { address, virtualMesh, watched } from '../support/virtual-mesh.js';
 
@@ -71,11 +71,18 @@ describe('mesh.ready', () => {
 
 describe('mesh.close', () => {
   it('lets calls under way finish, their bodies included, and refuses new ones at once', async () => {
-    const { mesh, clock, far } = virtualMesh({ scripts: { [address(1)]: { latencyMs: 100, body: 'all of it', bodyMs: 200 } }, endpoints: 1 });
+    const { mesh, clock, far } = virtualMesh({
+      scripts: { [address(1)]: { latencyMs: 100, body: 'all of it', bodyMs: 200 } },
+      endpoints: 1,
+    });
     const call = watched(mesh.fetch('http://users/'));
     await clock.settle();
     const close = stateOf(mesh.close());
-    const late = [watched(mesh.fetch('http://users/')), watched(mesh.fetch('http://never-seen/')), watched(mesh.service('users').fetch('/'))];
+    const late = [
+      watched(mesh.fetch('http://users/')),
+      watched(mesh.fetch('http://never-seen/')),
+      watched(mesh.service('users').fetch('/')),
+    ];
     await clock.advance(150);
     assert.deepEqual(
       late.map(({ error }) => error.code),
@@ -148,9 +155,9 @@ describe('mesh.close', () => {
     const { mesh, clock, registry } = virtualMesh();
     assert.equal(mesh.close(), mesh.close());
     await mesh.close();
-    let other: VirtualClock;
+    const other = new VirtualClock();
     {
-      await using inner = createMesh({ discovery: registry, transport: mockTransport(), clock: (other = new VirtualClock()) });
+      await using inner = createMesh({ discovery: registry, transport: mockTransport(), clock: other });
       await inner.fetch('http://users/');
       assert.equal(registry.watches, 1);
     }

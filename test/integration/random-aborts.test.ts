@@ -56,7 +56,11 @@ describe('20,000 calls of which most are aborted, at any moment', () => {
       discovery: staticDiscovery({ users: [server.origin] }),
       defaults: {
         connections: { max: MAX_CONNECTIONS, idleMs: 60_000 },
-        policies: standard({ bulkhead: { concurrency: CONCURRENCY, queue: AT_ONCE, queueTimeoutMs: 30_000 }, circuitBreaker: false, retry: { budgetRatio: 1 } }),
+        policies: standard({
+          bulkhead: { concurrency: CONCURRENCY, queue: AT_ONCE, queueTimeoutMs: 30_000 },
+          circuitBreaker: false,
+          retry: { budgetRatio: 1 },
+        }),
       },
     });
     // Some callers hand over one signal for everything they ever do, as a server does with that for its shutdown.

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type CallOptions, createMesh, type Mesh, MeshError, type MeshErrorCode, type ServiceOptions, standard, staticDiscovery, TimeoutError } from '../../src/index.js';
+import {
+  type CallOptions,
+  createMesh,
+  type Mesh,
+  MeshError,
+  type MeshErrorCode,
+  type ServiceOptions,
+  standard,
+  staticDiscovery,
+  TimeoutError,
+} from '../../src/index.js';
 import { until } from '../support/replicas.js';
 import { httpServer, rawServer, type TestServer } from '../support/servers.js';
 
@@ -18,7 +28,10 @@ async function serve(server: Promise<TestServer>): Promise<TestServer> {
 }
 
 function meshOf(url: string, defaults: ServiceOptions = {}): Mesh {
-  const mesh = createMesh({ discovery: staticDiscovery({ users: [url] }), defaults: { policies: standard({ retry: false }), ...defaults } });
+  const mesh = createMesh({
+    discovery: staticDiscovery({ users: [url] }),
+    defaults: { policies: standard({ retry: false }), ...defaults },
+  });
   started.push({ close: () => mesh.close({ graceMs: 0 }) });
   return mesh;
 }
@@ -75,7 +88,8 @@ describe('a server that falls silent', () => {
     ];
     it(`${where} is left in time, and the error says which time it was`, async () => {
       const { server, mesh } = await stalling(sends, scheme);
-      for (const [, options, code, hint] of limits) await assert.rejects(mesh.fetch('http://users/', { mesh: options() }), isTimeout(code, hint));
+      for (const [, options, code, hint] of limits)
+        await assert.rejects(mesh.fetch('http://users/', { mesh: options() }), isTimeout(code, hint));
       await mesh.close({ graceMs: 0 });
       await until(() => server.sockets.size === 0, 'every connection is closed', 1_000);
     });

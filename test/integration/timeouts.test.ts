@@ -21,12 +21,21 @@ function timedOut({ error }: Watched, code: MeshErrorCode, hint: RegExp): void {
 
 describe('the time of a call', () => {
   it('bounds all attempts and the waits between them, never early', async () => {
-    const { mesh, clock, far } = meshOf({ timeoutMs: 1_000, attemptTimeoutMs: 300, retry: { attempts: 10, backoff: { baseMs: 0 } }, circuitBreaker: false });
+    const { mesh, clock, far } = meshOf({
+      timeoutMs: 1_000,
+      attemptTimeoutMs: 300,
+      retry: { attempts: 10, backoff: { baseMs: 0 } },
+      circuitBreaker: false,
+    });
     const call = watched(mesh.fetch('http://users/'));
     await clock.advance(999);
     assert.equal(call.state, 'waiting');
     await clock.advance(1_000 * SLACK - 999);
-    timedOut(call, 'ERR_MESH_TIMEOUT', /timeoutMs: 1000\); change it with timeoutMs in standard\(\).* or for one call with mesh: \{ timeoutMs \}/);
+    timedOut(
+      call,
+      'ERR_MESH_TIMEOUT',
+      /timeoutMs: 1000\); change it with timeoutMs in standard\(\).* or for one call with mesh: \{ timeoutMs \}/,
+    );
     assert.ok(call.error.attempts.length >= 3);
     assert.equal(far.open, 0);
     assert.equal(mesh.inspect().services.users?.active, 0);
@@ -66,7 +75,11 @@ describe('the time of an attempt', () => {
     const { mesh, clock } = meshOf({ attemptTimeoutMs: 200, retry: false });
     const call = watched(mesh.fetch('http://users/'));
     await clock.advance(200 * SLACK);
-    timedOut(call, 'ERR_MESH_ATTEMPT_TIMEOUT', /the attempt at http:\/\/10\.0\.0\.1:80 .*attemptTimeoutMs: 200.*mesh: \{ attemptTimeoutMs \}/);
+    timedOut(
+      call,
+      'ERR_MESH_ATTEMPT_TIMEOUT',
+      /the attempt at http:\/\/10\.0\.0\.1:80 .*attemptTimeoutMs: 200.*mesh: \{ attemptTimeoutMs \}/,
+    );
   });
 
   it('counts against the endpoint, and the time of the whole call does too', async () => {
@@ -203,7 +216,11 @@ describe('a deadline', () => {
   });
 
   it('travels on as the time that each attempt has left', async () => {
-    const { mesh, clock, far } = meshOf({ attemptTimeoutMs: 1_000, deadlineHeader: 'x-time-left-ms', retry: { attempts: 2, backoff: { baseMs: 0 } } });
+    const { mesh, clock, far } = meshOf({
+      attemptTimeoutMs: 1_000,
+      deadlineHeader: 'x-time-left-ms',
+      retry: { attempts: 2, backoff: { baseMs: 0 } },
+    });
     watched(mesh.fetch('http://users/', { mesh: { deadlineMs: clock.wallTime() + 1_500 } }));
     await clock.advance(2_000);
     const left = far.requests.map(({ headers }) => Number(headers['x-time-left-ms']));

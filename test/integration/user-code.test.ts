@@ -149,7 +149,10 @@ describe('code of the user that throws', () => {
   }
 
   it('as a balancer fails the call where it picks, and nothing where it learns', async () => {
-    const balancer: Balancer = { name: 'broken', build: ({ view }) => ({ pick: () => view.bySlot[view.slots[0] as number], settle: boom }) };
+    const balancer: Balancer = {
+      name: 'broken',
+      build: ({ view }) => ({ pick: () => view.bySlot[view.slots[0] as number], settle: boom }),
+    };
     const { mesh, far } = virtualMesh({ endpoints: 1, defaults: { balancer } });
     await warningsOf(async () => {
       assert.equal((await mesh.fetch('http://users/', { method: 'POST' })).status, 200);
@@ -164,13 +167,19 @@ describe('code of the user that throws', () => {
   });
 
   it('when a body has ended does not keep the places of others', async () => {
-    const curious: Policy<'attempt'> = named('curious', (next) => (call) =>
-      next(call).then((reply) => {
-        reply.onEnd(boom);
-        return reply;
-      }),
+    const curious: Policy<'attempt'> = named(
+      'curious',
+      (next) => (call) =>
+        next(call).then((reply) => {
+          reply.onEnd(() => boom());
+          return reply;
+        }),
     );
-    const { mesh, clock } = virtualMesh({ endpoints: 1, scripts: { [address(1)]: { body: 'slow', bodyMs: 100 } }, defaults: { policies: around({ perAttempt: [curious] }) } });
+    const { mesh, clock } = virtualMesh({
+      endpoints: 1,
+      scripts: { [address(1)]: { body: 'slow', bodyMs: 100 } },
+      defaults: { policies: around({ perAttempt: [curious] }) },
+    });
     const warnings = await warningsOf(async () => {
       const call = watched(mesh.fetch('http://users/'));
       await clock.settle();

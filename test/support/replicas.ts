@@ -4,7 +4,13 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** What a replica does with a request. */
-export type Behaviour = 'ok' | 'unavailable' | 'garbage' | 'hang' | 'reset' | ((request: IncomingMessage, response: ServerResponse) => void);
+export type Behaviour =
+  | 'ok'
+  | 'unavailable'
+  | 'garbage'
+  | 'hang'
+  | 'reset'
+  | ((request: IncomingMessage, response: ServerResponse) => void);
 
 /** A request as a replica saw it. */
 export interface Seen {
@@ -110,7 +116,11 @@ export async function until(condition: () => boolean, what: string, withinMs = 1
 }
 
 /** Starts `count` pieces of work at a steady rate, whatever becomes of the earlier ones: an open loop. */
-export async function openLoop<T>(count: number, perSecond: number, work: (index: number) => Promise<T>): Promise<PromiseSettledResult<T>[]> {
+export async function openLoop<T>(
+  count: number,
+  perSecond: number,
+  work: (index: number) => Promise<T>,
+): Promise<PromiseSettledResult<T>[]> {
   const started = performance.now();
   const all: Promise<PromiseSettledResult<T>>[] = [];
   while (all.length < count) {

@@ -1,5 +1,13 @@
 import { createMesh, type Mesh, MeshError, type MeshOptions } from '../../src/index.js';
-import { type MockRegistry, type MockScript, type MockTransport, mockRegistry, mockTransport, seededRandom, VirtualClock } from '../../src/testing/index.js';
+import {
+  type MockRegistry,
+  type MockScript,
+  type MockTransport,
+  mockRegistry,
+  mockTransport,
+  seededRandom,
+  VirtualClock,
+} from '../../src/testing/index.js';
 
 /** A whole mesh in virtual time: a registry, a far end without sockets, seeded chance. */
 export interface VirtualMesh {
