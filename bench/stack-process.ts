@@ -11,7 +11,14 @@ import {
 } from 'cockatiel';
 import CircuitBreaker from 'opossum';
 import { Call } from '../src/core/call.js';
-import { createMesh, type Policy, type Send, standard, staticDiscovery } from '../src/index.js';
+import { systemClock } from '../src/core/clock.js';
+import { DeadlineQueue } from '../src/core/deadline-queue.js';
+import { EventEmitter } from '../src/core/events.js';
+import { systemRandom } from '../src/core/random.js';
+import { createMesh, staticDiscovery } from '../src/index.js';
+import { MeshClock } from '../src/mesh-clock.js';
+import { meshSettings } from '../src/options.js';
+import { Service } from '../src/service.js';
 import { answer } from './child.js';
 import { emptyReply, noWire } from './no-wire.js';
 import type { StackName, StackResult } from './stack.js';
@@ -29,19 +36,25 @@ const urls = [1, 2, 3, 4].map((last) => `http://10.0.0.${last}`);
 const MAKE: Record<StackName, () => Promise<() => Promise<unknown>>> = {
   nothing: async () => nothing,
   standard: async () => {
-    const { perCall = [], ...below } = standard();
-    let send: Send | undefined;
-    const seeStack: Policy = (next) => {
-      send = next;
-      return next;
-    };
-    const policies = { ...below, perCall: [seeStack, ...perCall] };
-    const mesh = createMesh({ discovery: staticDiscovery({ api: urls }), transport: noWire(emptyReply()), defaults: { policies } });
-    await mesh.fetch('http://api/');
+    const options = { discovery: staticDiscovery({ api: urls }), transport: noWire(emptyReply()) };
+    const { defaults, cache } = meshSettings(options);
+    const clock = new MeshClock(systemClock, (work) => work());
+    const service = new Service('api', defaults, {
+      ...options,
+      host: { clock, random: systemRandom, skipped() {} },
+      clock,
+      random: systemRandom,
+      events: new EventEmitter(),
+      deadlines: new DeadlineQueue(clock),
+      cache,
+      inMeshContext: (work) => work(),
+      refusal: () => undefined,
+    });
     const init = { service: 'api', method: 'GET', path: '/items/42', headers: [], idempotent: true };
-    if (send === undefined) throw new Error('the stack was not built');
-    const built: Send = send;
-    return () => built(new Call(init));
+    return () => {
+      const call = new Call(init);
+      return service.begin(call).then((reply) => service.answered(call, reply));
+    };
   },
   'mesh-fetch': async () => {
     const mesh = createMesh({ discovery: staticDiscovery({ api: urls }), transport: noWire() });

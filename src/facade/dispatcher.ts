@@ -123,6 +123,7 @@ class ServiceDispatcher extends Dispatcher {
     const idempotent = options.idempotent ?? IDEMPOTENT.has(method);
     const call = new Call({ service: target.service, method, path, headers, body, idempotent, overrides });
     const delivery = new ReplyDelivery(call, handler);
+    // The handler may abort at once: then the call is over before it has begun, and the stack says so.
     handler.onConnect((reason?: Error) => delivery.abort(reason ?? new RequestAbortedError()));
     service.begin(call).then(
       (reply) => {
@@ -148,7 +149,8 @@ class ServiceDispatcher extends Dispatcher {
         }
         // The path of a CONNECT is an address, and none of the endpoint's.
         const fullPath = method === 'CONNECT' ? options.path : endpoint.instance.basePath + path;
-        dispatcher.dispatch({ ...options, origin: endpoint.origin, path: fullPath, query: null as never, headers }, handler);
+        const own = { ...options, origin: endpoint.origin, path: fullPath, query: undefined, headers };
+        dispatcher.dispatch(own as unknown as DispatchOptions, handler);
       })
       .catch((error) => handler.onError(error));
   }
