@@ -1,7 +1,8 @@
 // Keeps the code in README.md and docs/ equal to examples/. A block that begins with
 //     ```ts examples/NAME.ts          or      ```ts examples/NAME.ts#REGION
 // has the text of that file, or of what stands between `// #region REGION` and `// #endregion` in it.
-// `npm run samples` writes the blocks; test/docs.test.ts compares them.
+// The table of README.md's section on performance has the numbers of docs/benchmarks.md.
+// `npm run samples` writes the blocks and the table; test/docs.test.ts compares them.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,10 +48,34 @@ function text(lines) {
   return lines.map((line) => `${line.slice(indent)}\n`).join('');
 }
 
-function writeBlocks(page) {
+const PERFORMANCE = /^\| Requests a second\b.*\n(?:\|.*\n)+/m;
+const CONTENDERS = ['mesh.fetch, standard stack', 'undici.request', 'global fetch', 'opossum around fetch', 'cockatiel around fetch'];
+
+/** The table of the README, as it is and as it should be: throughput as multiples of the built-in fetch, a column for each Node. */
+export function performanceTable() {
+  const [, ...sections] = readFileSync(join(root, 'docs/benchmarks.md'), 'utf8').split(/^## Node /m);
+  const versions = sections.map((section) => section.slice(0, section.indexOf('\n')));
+  const rows = CONTENDERS.map((name) => [name, ...sections.map((section) => throughputOf(name, section))]);
+  const table = [
+    ['Requests a second, as multiples of `global fetch`', ...versions.map((version) => `Node ${version}`)],
+    ['---', ...versions.map(() => '---:')],
+    ...rows,
+  ];
+  const expected = table.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+  return { actual: PERFORMANCE.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[0], expected };
+}
+
+function throughputOf(name, section) {
+  const row = section.split('\n').find((line) => line.split('|')[1]?.trim() === name);
+  if (row === undefined) throw new Error(`docs/benchmarks.md has no row for '${name}'`);
+  return row.split('|')[2].trim();
+}
+
+function writePage(page) {
   const path = join(root, page);
   const before = readFileSync(path, 'utf8');
-  const after = before.replace(BLOCK, (block, info) => {
+  const withTable = page === 'README.md' ? before.replace(PERFORMANCE, () => performanceTable().expected) : before;
+  const after = withTable.replace(BLOCK, (block, info) => {
     const expected = sample(info.trim());
     if (expected !== undefined) return `\`\`\`ts${info}\n${expected}\`\`\``;
     console.error(`${page}: there is no example for '${info.trim()}'`);
@@ -63,4 +88,4 @@ function writeBlocks(page) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) for (const page of pages()) writeBlocks(page);
+if (process.argv[1] === fileURLToPath(import.meta.url)) for (const page of pages()) writePage(page);

@@ -24,7 +24,7 @@ export type { LatencyTable } from './core/latency-table.js';
 export type { Balancer, Picker, PickerScope } from './core/picker.js';
 export { definePolicy, type EndpointScope, type Level, type Policy, type Scope, type Send, type ServiceScope } from './core/policy.js';
 export type { Random } from './core/random.js';
-export { type RawHeaders, Reply, type ReplyReader, type ReplySource } from './core/reply.js';
+export { type RawHeaders, Reply, type ReplyOwner, type ReplyReader, type ReplySource } from './core/reply.js';
 export type { Payload, RequestBody } from './core/request-body.js';
 export type { Classifier, Outcome, Verdict } from './core/verdict.js';
 export { type DnsDiscoveryOptions, dnsDiscovery } from './discovery/dns.js';

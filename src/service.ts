@@ -119,6 +119,8 @@ export class Service implements Cached {
 
   /** An endpoint for a request that takes its own way to it. */
   async pick(call: Call): Promise<Endpoint> {
+    const refused = this.parts.refusal();
+    if (refused !== undefined) throw refused;
     if (!this.endpoints.isReady) await this.endpoints.ready(call);
     const { view } = this.endpoints;
     const endpoint = this.picker.pick(view, call, this.parts.clock.now());

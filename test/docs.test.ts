@@ -16,8 +16,9 @@ const compiled = fileURLToPath(new URL('../examples', import.meta.url));
 interface Samples {
   pages(): string[];
   blocksOf(page: string): { readonly reference: string; readonly code: string; readonly expected: string | undefined }[];
+  performanceTable(): { readonly actual: string | undefined; readonly expected: string };
 }
-const { pages, blocksOf } = (await import(pathToFileURL(join(root, 'scripts/samples.mjs')).href)) as Samples;
+const { pages, blocksOf, performanceTable } = (await import(pathToFileURL(join(root, 'scripts/samples.mjs')).href)) as Samples;
 
 const examples = readdirSync(join(root, 'examples')).filter((name) => /^\d\d-.*\.ts$/.test(name));
 
@@ -75,6 +76,11 @@ describe('the pages', () => {
       }
     });
   }
+
+  test('the numbers of the README are those of the benchmark', () => {
+    const { actual, expected } = performanceTable();
+    assert.equal(actual, expected, 'the README differs from docs/benchmarks.md: npm run samples');
+  });
 
   test('no example goes unread', () => {
     const references = pages().flatMap((page) => blocksOf(page).map(({ reference }) => reference));

@@ -22,6 +22,12 @@ export interface ReplyReader {
   error(reason: unknown): void;
 }
 
+/** Says whether a call was given up after all: an AbortSignal does. */
+export interface ReplyOwner {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+}
+
 /**
  * Bytes read from the wire although nobody has asked for the body yet. Callers often look at the status
  * alone; were the body left in the socket, each such call would hold a connection for ever. The body of a
@@ -45,6 +51,11 @@ export class Reply {
   ending: Ending | undefined = undefined;
   /** Rises with every sign of life: what an idle timeout watches. */
   activity = 0;
+  /**
+   * Who may take back a body that has come in full and that nobody has read: asked when it is claimed, so that
+   * nobody has to listen until then.
+   */
+  owner: ReplyOwner | undefined = undefined;
   private readonly source: ReplySource | undefined;
   /** Header fields after the body, in the form of `rawHeaders`. */
   trailers: RawHeaders = NO_HEADERS;
@@ -88,6 +99,7 @@ export class Reply {
    * The bytes are valid for as long as the reader keeps them.
    */
   read(reader: ReplyReader): void {
+    this.askOwner();
     this.reader = reader;
     this.flush();
   }
@@ -100,6 +112,7 @@ export class Reply {
 
   /** The whole body, if all of it has come and nobody has read it: the quick way for small answers. */
   takeWhole(): Buffer | undefined {
+    this.askOwner();
     if (this.ending !== 'ended' || this.reader !== undefined || this.draining || this.error !== undefined) return undefined;
     const whole = this.more === undefined ? (this.first ?? EMPTY) : Buffer.concat([this.first as Buffer, ...this.more]);
     this.reader = NOBODY;
@@ -188,6 +201,10 @@ export class Reply {
     this.tellReader();
   }
 
+  private askOwner(): void {
+    if (this.owner?.aborted === true) this.cancel(this.owner.reason);
+  }
+
   private finish(ending: Ending): void {
     this.ending = ending;
     const listeners = this.endListeners;
@@ -228,7 +245,7 @@ export class Reply {
     if (this.reader === undefined || this.toldReader) return;
     this.toldReader = true;
     if (this.ending === 'ended' && this.error === undefined) this.reader.end();
-    else this.reader.error(this.error ?? new TypeError('the body was given up before it was read'));
+    else this.reader.error(this.error === undefined ? new TypeError('the body was given up before it was read') : this.error);
   }
 }
 

@@ -1,4 +1,4 @@
-import { show } from '../core/errors.js';
+import { MeshError, show } from '../core/errors.js';
 import { isAsyncIterable, isNodeReadable, isStream, type NodeReadable, type StreamLike, type StreamReader } from './body-shapes.js';
 
 /** The chunks of a stream of any kind, asked for one by one. */
@@ -18,7 +18,7 @@ export function chunkSource(stream: StreamLike | AsyncIterable<unknown>): ChunkS
 /** The chunks of a Blob's `stream()`. A consumer that stops early cancels it. */
 export async function* chunksOf(stream: unknown): AsyncGenerator<Uint8Array> {
   if (typeof stream !== 'object' || stream === null || !(isStream(stream) || isAsyncIterable(stream))) {
-    throw new TypeError(`the stream() of a Blob must return a stream, got ${show(stream)}`);
+    throw new MeshError('ERR_MESH_REQUEST', `the stream() of a Blob must return a stream, got ${show(stream)}`);
   }
   const source = chunkSource(stream);
   try {
@@ -86,7 +86,7 @@ function bytesOf(chunk: unknown): Uint8Array {
   if (typeof chunk === 'string') return Buffer.from(chunk);
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
-  throw new TypeError(`a chunk of a request body must be bytes or a string, got ${show(chunk)}`);
+  throw new MeshError('ERR_MESH_REQUEST', `a chunk of a request body must be bytes or a string, got ${show(chunk)}`);
 }
 
 function ignore(): void {}

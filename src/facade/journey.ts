@@ -84,6 +84,8 @@ function travel(call: Call, leg: Leg): Promise<Response> {
   return service.begin(call).then(
     (reply) => {
       service.answered(call, reply);
+      // From the end of the body on the signal is not listened to, but looked at by whoever reads it then.
+      reply.owner = signal;
       reply.onEnd(forget);
       return arrive(reply, call, leg);
     },

@@ -87,8 +87,9 @@ export class ResponseBody {
   }
 }
 
-function wholeReply({ status, statusText, rawHeaders }: Reply, bytes: Buffer): Reply {
+function wholeReply({ status, statusText, rawHeaders, owner }: Reply, bytes: Buffer): Reply {
   const reply = new Reply(status, statusText, rawHeaders);
+  reply.owner = owner;
   if (bytes.length > 0) reply.push(bytes);
   reply.end();
   return reply;

@@ -60,7 +60,7 @@ export class TargetReader {
     const target: Target = { service, origin: url.origin, host: url.host };
     if (text === url.origin) this.origins.set(text, target);
     url.hash = '';
-    return { target, path: url.pathname + url.search, url: url.href };
+    return { target, path: pathOf(url), url: url.href };
   }
 
   /** Within a service: a path, or a URL of that service's origin. */
@@ -76,7 +76,7 @@ export class TargetReader {
       throw new MeshError('ERR_MESH_REQUEST', 'a URL must not contain a user name or a password', { service: base.service });
     }
     url.hash = '';
-    return { target: base, path: url.pathname + url.search, url: url.href };
+    return { target: base, path: pathOf(url), url: url.href };
   }
 
   /** The target of a service by name. */
@@ -86,9 +86,14 @@ export class TargetReader {
   }
 }
 
+/** Path and query. Not from `search`, which does not tell an empty query from none. */
+function pathOf({ href, origin }: URL): string {
+  return href.slice(origin.length);
+}
+
 function isPlain(path: string): boolean {
-  // Segments of dots are resolved by URL, also where the dots are escaped; a query of nothing is not sent.
-  return PLAIN_PATH.test(path) && !path.includes('/.') && !path.includes('%2e') && !path.includes('%2E') && !path.endsWith('?');
+  // Segments of dots are resolved by URL, also where the dots are escaped.
+  return PLAIN_PATH.test(path) && !path.includes('/.') && !path.includes('%2e') && !path.includes('%2E');
 }
 
 function parse(input: string, base?: string): URL {

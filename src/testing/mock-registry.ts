@@ -63,7 +63,10 @@ export function mockRegistry(initial: Readonly<Record<string, readonly InstanceI
       };
       const timer = delayMs === 0 ? undefined : host.clock.setTimer(begin, delayMs);
       if (timer === undefined) begin();
+      let stopped = false;
       return () => {
+        if (stopped) return;
+        stopped = true;
         timer?.cancel();
         sinks.delete(sink);
         watches--;

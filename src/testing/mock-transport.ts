@@ -83,16 +83,17 @@ export function mockTransport(scripts: Readonly<Record<string, MockScript>> = {}
 
   const transport: MockTransport = {
     on(origin, script) {
-      byOrigin.set(new URL(origin).port === '' ? withPort(origin) : new URL(origin).origin, script);
-      served.delete(origin);
+      const key = withPort(origin);
+      byOrigin.set(key, script);
+      served.delete(key);
     },
     connect: (endpoint, { clock }) => ({
       send: (call) =>
         new Promise<Reply>((resolve, reject) => {
-          const request = receive(call, endpoint.origin);
+          const request = new ReceivedRequest(call, endpoint.origin);
           requests.push(request);
           counts[endpoint.origin] = (counts[endpoint.origin] ?? 0) + 1;
-          const exchange = new MockExchange(call, clock, answerTo(request), resolve, reject, () => exchanges.delete(exchange));
+          const exchange = new MockExchange(call, request, clock, answerTo(request), resolve, reject, () => exchanges.delete(exchange));
           exchanges.add(exchange);
           call.waitsFor(exchange);
           exchange.start();
@@ -113,9 +114,11 @@ export function mockTransport(scripts: Readonly<Record<string, MockScript>> = {}
 class MockExchange implements Cancellable, ReplySource {
   #timer: Timer | undefined;
   #reply: Reply | undefined;
+  #cancelled = false;
 
   constructor(
     private readonly call: Call,
+    private readonly request: ReceivedRequest,
     private readonly clock: Clock,
     private readonly answer: MockAnswer,
     private readonly resolve: (reply: Reply) => void,
@@ -129,11 +132,16 @@ class MockExchange implements Cancellable, ReplySource {
       this.call.progress = 'sent';
       this.call.sentMs = this.clock.now();
     }
-    if (fault === 'hang') return;
-    this.#later(latencyMs, () => this.#begin());
+    const answer = () => {
+      if (fault !== 'hang' && !this.#cancelled) this.#later(latencyMs, () => this.#begin());
+    };
+    // A body that is a stream is taken in full before anything is answered: what was sent cannot be sent again.
+    if (fault === 'refuse' || !this.request.isStream) answer();
+    else this.request.body().then(answer, (error) => this.cancel(error));
   }
 
   cancel(reason: unknown): void {
+    this.#cancelled = true;
     this.#timer?.cancel();
     this.over();
     if (this.#reply === undefined) this.reject(reason);
@@ -156,7 +164,7 @@ class MockExchange implements Cancellable, ReplySource {
     }
     this.call.progress = 'answered';
     this.call.latencyMs = this.clock.now() - this.call.sentMs;
-    const json = typeof body === 'object' && !(body instanceof Uint8Array) && body !== null && !('content-type' in headers);
+    const json = isJson(body) && !Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
     const raw = Object.entries(json ? { 'content-type': 'application/json', ...headers } : headers).flat();
     const reply = new Reply(status, '', raw, this);
     this.#reply = reply;
@@ -193,19 +201,37 @@ class MockExchange implements Cancellable, ReplySource {
 
 const FAULT_CODES = { refuse: 'ERR_MESH_CONNECT', reset: 'ERR_MESH_LOST', garbage: 'ERR_MESH_PROTOCOL' } as const;
 
-function receive(call: Call, endpoint: string): MockRequest {
-  const headers: Record<string, string> = {};
-  for (let i = 0; i < call.headers.length; i += 2) headers[(call.headers[i] as string).toLowerCase()] = call.headers[i + 1] as string;
-  const payload = call.body?.open();
-  return {
-    endpoint,
-    service: call.service,
-    method: call.method,
-    path: call.path,
-    headers,
-    attempt: call.attempt,
-    body: () => textOf(payload),
-  };
+class ReceivedRequest implements MockRequest {
+  readonly service: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly attempt: number;
+  readonly #payload: Payload | undefined;
+  #text: Promise<string> | undefined;
+
+  constructor(
+    call: Call,
+    readonly endpoint: string,
+  ) {
+    this.service = call.service;
+    this.method = call.method;
+    this.path = call.path;
+    this.attempt = call.attempt;
+    const headers: Record<string, string> = {};
+    for (let i = 0; i < call.headers.length; i += 2) headers[(call.headers[i] as string).toLowerCase()] = call.headers[i + 1] as string;
+    this.headers = headers;
+    this.#payload = call.body?.open();
+  }
+
+  get isStream(): boolean {
+    return typeof this.#payload === 'object' && !(this.#payload instanceof Uint8Array);
+  }
+
+  body(): Promise<string> {
+    this.#text ??= textOf(this.#payload);
+    return this.#text;
+  }
 }
 
 async function textOf(payload: Payload | undefined): Promise<string> {
@@ -214,17 +240,21 @@ async function textOf(payload: Payload | undefined): Promise<string> {
   return (payload instanceof Uint8Array ? Buffer.from(payload) : await buffer(payload)).toString();
 }
 
+function isJson(body: unknown): boolean {
+  return body !== undefined && body !== null && typeof body !== 'string' && !(body instanceof Uint8Array);
+}
+
 function bytesOf(body: unknown): Buffer {
-  if (body === undefined || body === null) return Buffer.alloc(0);
-  if (typeof body === 'string' || body instanceof Uint8Array) return Buffer.from(body);
-  return Buffer.from(JSON.stringify(body));
+  if (isJson(body)) return Buffer.from(JSON.stringify(body));
+  return Buffer.from((body ?? '') as string | Uint8Array);
 }
 
 function isList(script: MockScript): script is readonly MockAnswer[] {
   return Array.isArray(script);
 }
 
+/** An address as endpoints have it: with its port, and without a path. */
 function withPort(origin: string): string {
-  const { protocol, hostname } = new URL(origin);
-  return `${protocol}//${hostname}:${protocol === 'https:' ? 443 : 80}`;
+  const { protocol, hostname, port } = new URL(origin);
+  return `${protocol}//${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`;
 }

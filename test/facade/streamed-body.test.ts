@@ -156,7 +156,7 @@ describe('a streamed body', () => {
       ),
       0,
     );
-    await assert.rejects(bytesOf(body.open()), { name: 'TypeError', message: /must be bytes or a string, got an object/ });
+    await assert.rejects(bytesOf(body.open()), { code: 'ERR_MESH_REQUEST', message: /must be bytes or a string, got an object/ });
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(returned, true);
   });

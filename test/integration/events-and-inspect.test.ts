@@ -187,7 +187,7 @@ describe('mesh.inspect', () => {
         ['ready', 0],
       ],
     );
-    const { circuitBreaker } = endpoints[0]?.gates as { circuitBreaker: { phase: string; opensAgainInMs: number } };
+    const { circuitBreaker } = (endpoints[0]?.gates ?? {}) as { circuitBreaker: { phase: string; opensAgainInMs: number } };
     assert.equal(circuitBreaker.phase, 'open');
     assert.ok(circuitBreaker.opensAgainInMs <= 3_400 && circuitBreaker.opensAgainInMs >= 2_600);
     assert.deepEqual(endpoints[1]?.gates.bulkhead, { active: 1, concurrency: 1 });
@@ -196,7 +196,12 @@ describe('mesh.inspect', () => {
 
   it('counts attempts and failures, and measures from the request written to the headers', async () => {
     const { mesh, clock, far } = virtualMesh({ endpoints: 1, defaults: { policies: standard({ retry: false, circuitBreaker: false }) } });
-    far.on(address(1), [{ latencyMs: 80 }, { status: 503, latencyMs: 80 }, { fault: 'reset', latencyMs: 80 }, { status: 404, latencyMs: 80 }]);
+    far.on(address(1), [
+      { latencyMs: 80 },
+      { status: 503, latencyMs: 80 },
+      { fault: 'reset', latencyMs: 80 },
+      { status: 404, latencyMs: 80 },
+    ]);
     for (let i = 0; i < 4; i++) {
       watched(mesh.fetch('http://users/'));
       await clock.advance(100);

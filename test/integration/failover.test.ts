@@ -56,7 +56,7 @@ function inTurn(options: StandardOptions = {}): Partial<MeshOptions> {
   return { defaults: { balancer: roundRobin(), policies: standard(options) } };
 }
 
-describe('no GET is lost', () => {
+describe('no GET is lost', { concurrency: 3 }, () => {
   it('when a replica is killed and comes back, and it gets traffic again', async () => {
     const replicas = await fleet(4);
     const [victim] = replicas as [Replica];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Balancer, leastRequest, MeshError, p2c, type Policy, random, roundRobin, standard } from '../../src/index.js';
+import { type Balancer, leastRequest, MeshError, type Policy, p2c, random, roundRobin, standard } from '../../src/index.js';
 import type { MockAnswer, MockRequest } from '../../src/testing/index.js';
 import { address, type VirtualMesh, virtualMesh } from '../support/virtual-mesh.js';
 
@@ -10,10 +10,21 @@ import { address, type VirtualMesh, virtualMesh } from '../support/virtual-mesh.
  * registry adds, removes and fails. What must hold holds whatever happens.
  */
 
-const BALANCERS: Record<string, () => Balancer> = { p2c: () => p2c(), leastRequest: () => leastRequest(), roundRobin: () => roundRobin(), random: () => random() };
+const BALANCERS: Record<string, () => Balancer> = {
+  p2c: () => p2c(),
+  leastRequest: () => leastRequest(),
+  roundRobin: () => roundRobin(),
+  random: () => random(),
+};
 
 type Step =
-  | { readonly what: 'call'; readonly method: 'GET' | 'POST'; readonly timeoutMs: number; readonly abortAfterMs: number | undefined; readonly reads: boolean }
+  | {
+      readonly what: 'call';
+      readonly method: 'GET' | 'POST';
+      readonly timeoutMs: number;
+      readonly abortAfterMs: number | undefined;
+      readonly reads: boolean;
+    }
   | { readonly what: 'add' | 'remove'; readonly nth: number }
   | { readonly what: 'fail' | 'recover' | 'goEmpty' };
 
@@ -43,24 +54,29 @@ const answers: fc.Arbitrary<MockAnswer> = fc.record(
   { requiredKeys: ['status', 'latencyMs', 'bodyMs', 'body'] },
 );
 
-const steps: fc.Arbitrary<Step & { readonly afterMs: number }> = fc.record({ afterMs: fc.integer({ min: 0, max: 60 }) }).chain(({ afterMs }) =>
-  fc
-    .oneof(
-      {
-        weight: 8,
-        arbitrary: fc.record({
-          what: fc.constant('call' as const),
-          method: fc.constantFrom('GET' as const, 'POST' as const),
-          timeoutMs: fc.integer({ min: 20, max: 1_000 }),
-          abortAfterMs: fc.option(fc.integer({ min: 0, max: 400 }), { nil: undefined }),
-          reads: fc.boolean(),
-        }),
-      },
-      { weight: 2, arbitrary: fc.record({ what: fc.constantFrom('add' as const, 'remove' as const), nth: fc.integer({ min: 1, max: 8 }) }) },
-      { weight: 1, arbitrary: fc.record({ what: fc.constantFrom('fail' as const, 'recover' as const, 'goEmpty' as const) }) },
-    )
-    .map((step) => ({ ...step, afterMs })),
-);
+const steps: fc.Arbitrary<Step & { readonly afterMs: number }> = fc
+  .record({ afterMs: fc.integer({ min: 0, max: 60 }) })
+  .chain(({ afterMs }) =>
+    fc
+      .oneof(
+        {
+          weight: 8,
+          arbitrary: fc.record({
+            what: fc.constant('call' as const),
+            method: fc.constantFrom('GET' as const, 'POST' as const),
+            timeoutMs: fc.integer({ min: 20, max: 1_000 }),
+            abortAfterMs: fc.option(fc.integer({ min: 0, max: 400 }), { nil: undefined }),
+            reads: fc.boolean(),
+          }),
+        },
+        {
+          weight: 2,
+          arbitrary: fc.record({ what: fc.constantFrom('add' as const, 'remove' as const), nth: fc.integer({ min: 1, max: 8 }) }),
+        },
+        { weight: 1, arbitrary: fc.record({ what: fc.constantFrom('fail' as const, 'recover' as const, 'goEmpty' as const) }) },
+      )
+      .map((step) => ({ ...step, afterMs })),
+  );
 
 const plans: fc.Arbitrary<Plan> = fc.record({
   seed: fc.integer(),
@@ -134,7 +150,11 @@ async function run(plan: Plan): Promise<void> {
   });
   const [limit, line, ...inner] = base.perCall ?? [];
   assert.ok(limit && line);
-  const policies = { perCall: [limit, line, witness.call, ...inner], perAttempt: [witness.attempt, ...(base.perAttempt ?? [])], perEndpoint: base.perEndpoint };
+  const policies = {
+    perCall: [limit, line, witness.call, ...inner],
+    perAttempt: [witness.attempt, ...(base.perAttempt ?? [])],
+    perEndpoint: base.perEndpoint,
+  };
   const around: VirtualMesh = virtualMesh({
     seed: plan.seed,
     endpoints: plan.endpoints,
@@ -163,7 +183,7 @@ async function run(plan: Plan): Promise<void> {
         const call = mesh.fetch('http://users/', { method, signal: controller.signal, mesh: { timeoutMs, idempotent: method === 'GET' } });
         outcomes.push(
           call
-            .then((response) => (reads ? response.text() : response.body?.cancel()))
+            .then((response): Promise<unknown> | undefined => (reads ? response.text() : response.body?.cancel()))
             .catch((error) => {
               if (!(error instanceof MeshError) && (error as Error).message !== 'enough') faults.push(error);
             }),

@@ -139,6 +139,14 @@ describe('what mesh.fetch takes for a request', { timeout: 30_000 }, () => {
     await assert.rejects(api.get('x', { timeout: 5_000, signal: AbortSignal.abort() }), { name: 'AbortError' });
   });
 
+  it('sends an empty query as one, whichever way the URL is read, and an older built-in fetch drops it', async () => {
+    for (const url of ['http://users/a?', 'http://users/a b?', 'http://users/a?#x', new URL('http://users/a?')]) {
+      for (let i = 0; i < 2; i++) assert.match((await echo(mesh.fetch(url))).url, /^\/a(%20b)?\?$/);
+    }
+    assert.equal((await echo(mesh.service('users').fetch('/a?'))).url, '/a?');
+    assert.equal((await echo(mesh.service('users').fetch('a?'))).url, '/a?');
+  });
+
   it('sends a Host of the caller, which the built-in fetch drops', async () => {
     assert.equal(header(await echo(mesh.fetch('http://users/', { headers: { Host: 'example.com' } })), 'host'), 'example.com');
     assert.equal(header(await echo(mesh.fetch('http://users/')), 'host'), 'users');
@@ -162,6 +170,8 @@ describe('what mesh.fetch takes for a request', { timeout: 30_000 }, () => {
 
   it('refuses an object for a body, and hands over what a function that makes the body throws', async () => {
     await refused(mesh.fetch('http://users/', { method: 'POST', body: {} as unknown as string }), /a body must be text, bytes/);
+    const shared = new Uint8Array(new SharedArrayBuffer(4)) as unknown as Uint8Array<ArrayBuffer>;
+    await refused(mesh.fetch('http://users/', { method: 'POST', body: shared }), /SharedArrayBuffer/);
     const fault = new TypeError('my own fault');
     const broken = () => {
       throw fault;

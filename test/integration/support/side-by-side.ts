@@ -77,12 +77,3 @@ export function kindOf(error: unknown): string {
   if (error instanceof TypeError) return 'TypeError';
   return error instanceof Error ? error.name : String(error);
 }
-
-/** What is awaited, but not for ever: a test that waits for something that never comes fails here and says so. */
-export function soon<T>(promise: Promise<T>, what: string, limitMs = 10_000): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} did not happen within ${limitMs} ms`)), limitMs);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
