@@ -34,7 +34,7 @@ export type { LookupResult } from './discovery/poller.js';
 export { type PollingOptions, type PollingTimes, pollingDiscovery } from './discovery/polling.js';
 export { type StaticServices, staticDiscovery } from './discovery/static.js';
 export type { MeshDispatcher } from './facade/dispatcher.js';
-export type { CallOptions, MeshBody, MeshFetch, MeshRequestInit } from './facade/fetch-types.js';
+export type { BodySource, CallOptions, MeshBody, MeshFetch, MeshRequestInit } from './facade/fetch-types.js';
 export type { EndpointState, MeshState, ServiceState } from './inspect.js';
 export { type CloseOptions, createMesh, type Mesh, type ReadyOptions, type ServiceHandle } from './mesh.js';
 export type { CacheOptions, MeshOptions, ServiceOptions } from './options.js';

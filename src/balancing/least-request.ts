@@ -6,9 +6,9 @@ import { pendingRequests } from './pending-requests.js';
 /** Options of `leastRequest`. */
 export interface LeastRequestOptions {
   /** How many distinct endpoints are drawn and compared on a large set. From 2 to 10, as in gRFC A48. Default 2. */
-  readonly choices?: number;
+  readonly choices?: number | undefined;
   /** Up to how many endpoints all of them are compared. From 0 (never) to 1,024. Default 16. Ignored where weights differ. */
-  readonly fullScanUpTo?: number;
+  readonly fullScanUpTo?: number | undefined;
 }
 
 /**

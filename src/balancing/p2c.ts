@@ -8,9 +8,9 @@ import { peakEwma } from './peak-ewma.js';
 /** Options of `p2c`. */
 export interface P2cOptions {
   /** What endpoints are compared by. Default `peakEwma()`. */
-  readonly load?: Load;
+  readonly load?: Load | undefined;
   /** Up to how many endpoints all of them are compared instead of two. From 0 (never) to 64. Default 4. Ignored where weights differ. */
-  readonly fullScanUpTo?: number;
+  readonly fullScanUpTo?: number | undefined;
 }
 
 /**

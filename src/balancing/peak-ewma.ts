@@ -35,9 +35,9 @@ import type { Load, LoadMeasure } from './load.js';
 /** Options of `peakEwma`. */
 export interface PeakEwmaOptions {
   /** Over how many milliseconds a latency is forgotten to 1/e of itself. Above 0. Default 10,000. */
-  readonly decayMs?: number;
+  readonly decayMs?: number | undefined;
   /** What an endpoint that keeps failing counts as, in milliseconds, if it takes no longer to fail. Above 0. Default 5,000. */
-  readonly penaltyMs?: number;
+  readonly penaltyMs?: number | undefined;
 }
 
 /**

@@ -21,9 +21,9 @@ import type { Load, LoadMeasure } from './load.js';
 /** Options of `pendingRequests`. */
 export interface PendingRequestsOptions {
   /** Over how many milliseconds a failure is forgotten to 1/e of itself. Above 0. Default 30,000. */
-  readonly memoryMs?: number;
+  readonly memoryMs?: number | undefined;
   /** How many requests in flight one failure stands for. From 0 (failures do not count) to 1,000. Default 10. */
-  readonly failureWeight?: number;
+  readonly failureWeight?: number | undefined;
 }
 
 /**

@@ -34,7 +34,7 @@ export interface SnapshotInfo {
    * reconnect) is only inferred to be what the registry means: were it empty or much shorter, it is held back
    * for a while, since registries come back empty from restarts.
    */
-  readonly live?: boolean;
+  readonly live?: boolean | undefined;
 }
 
 /** Takes what a source learns about one service. All methods may be called at any time, also at once. */

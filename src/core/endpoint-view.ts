@@ -37,7 +37,7 @@ interface PriorityGroup {
 /** The endpoints of a service: what pickers and policies see of them. They read it and change nothing. */
 export class EndpointView {
   /** Four numbers to a slot: requests in flight, two of the load measure's, the weight. */
-  cells = new Float64Array(CELLS * 4);
+  cells: Float64Array = new Float64Array(CELLS * 4);
   /** The endpoint in each slot. */
   readonly bySlot: (Endpoint | undefined)[] = [];
   /** How long the endpoints took to answer, by slot: for people to look at. */

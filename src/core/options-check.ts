@@ -26,10 +26,11 @@ export function durationMs(path: string, value: unknown, { infinite = false }: {
 
 /** An object whose keys are all known: a misspelt option is an error and not a silent default. */
 export function knownKeys(path: string, value: unknown, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ConfigError(path, 'an object of options', value);
-  for (const key of Object.keys(value)) {
-    if (!known.includes(key))
-      throw new ConfigError(path === '' ? key : `${path}.${key}`, `one of the options ${known.join(', ')}`, `the unknown option '${key}'`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ConfigError(path === '' ? 'the options' : path, 'an object of options', value);
+  for (const [key, given] of Object.entries(value)) {
+    if (known.includes(key)) continue;
+    throw new ConfigError(path === '' ? key : `${path}.${key}`, `one of the options ${known.join(', ')} (unknown option '${key}')`, given);
   }
 }
 

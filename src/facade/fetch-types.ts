@@ -19,10 +19,18 @@ export interface CallOptions {
 }
 
 /** The body of a request, or a function that makes it anew for each attempt. */
-export type MeshBody = RequestInit['body'] | (() => NonNullable<RequestInit['body']>);
+export type MeshBody = BodySource | null | (() => BodySource);
+
+/** What the runtime's `fetch` takes as a body, and Node's own streams whatever types a program is compiled with. */
+export type BodySource = NonNullable<RequestInit['body']> | NodeJS.ReadableStream | AsyncIterable<Uint8Array>;
 
 /** What `fetch` takes, and what one call does differently. */
-export type MeshRequestInit = Omit<RequestInit, 'body'> & { body?: MeshBody | undefined; mesh?: CallOptions | undefined };
+export type MeshRequestInit = Omit<RequestInit, 'body'> & {
+  body?: MeshBody | undefined;
+  /** Must be 'half' where the body is a stream, as for the runtime's `fetch`. */
+  duplex?: 'half' | undefined;
+  mesh?: CallOptions | undefined;
+};
 
 /** `fetch`, with one more option. Assignable to `typeof fetch`. */
 export type MeshFetch = (input: string | URL | Request, init?: MeshRequestInit) => Promise<Response>;

@@ -6,7 +6,7 @@ import type { RequestBody } from '../core/request-body.js';
 import { chunkSource } from './body-chunks.js';
 import { isAsyncIterable, isBlob, isFormData, isSearchParams, isStream } from './body-shapes.js';
 import { FactoryBody } from './factory-body.js';
-import type { MeshBody } from './fetch-types.js';
+import type { BodySource, MeshBody } from './fetch-types.js';
 import { BlobBody, BytesBody } from './fixed-body.js';
 import { MultipartBody, makeBoundary, multipartType } from './multipart.js';
 import { StreamedBody } from './streamed-body.js';
@@ -99,7 +99,7 @@ function fromText(body: unknown): ExtractedBody {
   return extract(text, false, 0, undefined, undefined);
 }
 
-function fromFactory(make: () => NonNullable<RequestInit['body']>, random: Random | undefined): ExtractedBody {
+function fromFactory(make: () => BodySource, random: Random | undefined): ExtractedBody {
   const boundary = makeBoundary(random ?? systemRandom);
   const makeOne = (): { readonly body: RequestBody; readonly contentType: string | undefined } => {
     const made: unknown = make();

@@ -9,21 +9,21 @@ import type { Transport } from '../transport/transport.js';
 /** What a mock endpoint does with one request. */
 export interface MockAnswer {
   /** The answer's status. Default 200. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** The answer's headers. Default: none. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Bytes or text as they stand; anything else as JSON. Default: none. */
   readonly body?: unknown;
   /** Time until the headers, in milliseconds of the mesh's clock. Default 0. */
-  readonly latencyMs?: number;
+  readonly latencyMs?: number | undefined;
   /** Time between the headers and the end of the body, in milliseconds. Default 0. */
-  readonly bodyMs?: number;
+  readonly bodyMs?: number | undefined;
   /**
    * What goes wrong instead: `refuse` (no connection, nothing sent), `reset` (the connection is lost after the
    * request was written), `resetBody` (it is lost within the body), `hang` (no answer ever), `garbage` (an
    * answer that is not HTTP). Default: none.
    */
-  readonly fault?: 'refuse' | 'reset' | 'resetBody' | 'hang' | 'garbage';
+  readonly fault?: 'refuse' | 'reset' | 'resetBody' | 'hang' | 'garbage' | undefined;
 }
 
 /** A request as a mock endpoint received it. */

@@ -9,7 +9,7 @@ describe('backoff', () => {
     fc.assert(
       fc.property(
         fc.integer(),
-        fc.integer({ min: 1, max: 2_000 }),
+        fc.integer({ min: 1, max: 100 }),
         fc.double({ min: 0, max: 1_000, noNaN: true }),
         (seed, retry, baseMs) => {
           const waitMs = backoffMs(retry, { baseMs, maxMs: 1_000 }, seededRandom(seed));
