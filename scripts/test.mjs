@@ -13,5 +13,7 @@ if (files.length === 0) {
   console.error(`no test file matches: ${wanted.join(' ')}`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ['--test', '--expose-gc', ...files], { stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, ['--test', '--expose-gc', '--test-concurrency=2', '--test-timeout=120000', ...files], {
+  stdio: 'inherit',
+});
 process.exit(status ?? 1);

@@ -8,10 +8,10 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs Node with `args` to its end; a process that takes longer than half a minute is killed. */
-export function node(args: readonly string[]): Promise<Ended> {
+/** Runs Node with `args` to its end; a process that takes too long is killed. */
+export function node(args: readonly string[], timeoutMs = 30_000): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--no-warnings', ...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
+    const child = spawn(process.execPath, ['--no-warnings', ...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {
