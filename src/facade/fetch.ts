@@ -1,9 +1,11 @@
+import type { ReadableStream } from 'node:stream/web';
 import { MeshError } from '../core/errors.js';
 import type { FacadeParts } from './facade-parts.js';
-import type { MeshFetch, MeshRequestInit } from './fetch-types.js';
+import type { CallOptions, MeshFetch, MeshRequestInit } from './fetch-types.js';
 import { send } from './journey.js';
+import { readyBody } from './ready-body.js';
 import { isRequest, PLAIN_GET, partsOfRequest, type RequestParts, requestParts } from './request.js';
-import type { Destination } from './target.js';
+import type { Destination, ServiceDestination } from './target.js';
 
 export type { FacadeParts } from './facade-parts.js';
 export type { CallOptions, MeshBody, MeshFetch, MeshRequestInit } from './fetch-types.js';
@@ -25,7 +27,7 @@ export function meshFetch(parts: FacadeParts): MeshFetch {
   function go(destination: Destination, input: string | URL | Request, init: MeshRequestInit | undefined): Promise<Response> {
     const { target } = destination;
     if (target === undefined) return passThrough(destination.url, input, init);
-    return send(parts, target, destination.path, destination.url, partsOf(input, init), init?.mesh);
+    return sendReady(parts, destination, partsOf(input, init), input, init?.mesh);
   }
 
   function passThrough(url: URL, input: string | URL | Request, init: MeshRequestInit | undefined): Promise<Response> {
@@ -49,14 +51,30 @@ export function serviceFetch(name: string, parts: FacadeParts): MeshFetch {
   const fetch: MeshFetch = (input, givenInit) => {
     const init = givenInit ?? undefined;
     try {
-      const { path, url } = reader.readWithin(base, textOf(input));
-      return send(parts, base, path, url, partsOf(input, init), init?.mesh);
+      return sendReady(parts, reader.readWithin(base, textOf(input)), partsOf(input, init), input, init?.mesh);
     } catch (error) {
       return Promise.reject(error);
     }
   };
   parts.passthrough.claim(fetch);
   return fetch;
+}
+
+/** Sends a request; the body of a Request is read first, as far as it is there. */
+function sendReady(
+  parts: FacadeParts,
+  { target, path, url }: ServiceDestination,
+  request: RequestParts,
+  input: string | URL | Request,
+  options: CallOptions | undefined,
+): Promise<Response> {
+  const { body } = request;
+  if (body === undefined || typeof input === 'string' || (input as Request).body !== body || (body as ReadableStream).locked) {
+    return send(parts, target, path, url, request, options);
+  }
+  return readyBody(body as ReadableStream<Uint8Array>).then((ready) =>
+    send(parts, target, path, url, { ...request, body: ready }, options),
+  );
 }
 
 /** Any text is a path of some sort, so that of an object which is no URL has to be told from one. */

@@ -176,7 +176,7 @@ describe('the list under load', () => {
   it('a new endpoint gets traffic, a removed one finishes what it has, gets no more, and loses its connections', async () => {
     const replicas = await fleet(3);
     const [removed, kept, added] = replicas as [Replica, Replica, Replica];
-    const { mesh, registry } = meshOf([removed, kept]);
+    const { mesh, registry } = meshOf([removed, kept], inTurn());
     let finish: (() => void) | undefined;
     removed.behaviour = (request, response) => {
       if (request.url === '/slow') finish = () => response.end('late but complete');

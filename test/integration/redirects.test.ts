@@ -13,6 +13,7 @@ import {
 import { bodyOf, httpServer, json, type TestServer } from '../support/servers.js';
 import { address, virtualMesh, watched } from '../support/virtual-mesh.js';
 import { type MakeInit, meshOf, sideBySide } from './support/side-by-side.js';
+import { signalled } from './support/waiting.js';
 
 /** A request as a server saw it. */
 interface Seen {
@@ -153,6 +154,27 @@ describe('a redirect within a service, beside the built-in fetch', { timeout: 30
     const own = Object.entries(headers).filter(([name]) => /^(content-|x-|authorization|cookie)/.test(name) && name !== 'content-length');
     return { ...one, headers: undefined, body: { method, url, body, own } };
   }
+});
+
+describe('a redirect of a Request', { timeout: 30_000 }, () => {
+  it('keeps a body that was all there, as the built-in fetch does, and refuses one that was a stream', async () => {
+    const own = mesh();
+    const request = (body: unknown) =>
+      new Request(`http://users${to(307, '/there')}`, { method: 'POST', body, duplex: 'half' } as RequestInit);
+    const response = await own.fetch(request('the body'));
+    assert.deepEqual([response.url, (await seen(response)).body], ['http://users/there', 'the body']);
+    const { promise: later, resolve } = signalled();
+    const slow = new ReadableStream({
+      async pull(controller) {
+        await later;
+        controller.enqueue(Buffer.from('late'));
+        controller.close();
+      },
+    });
+    const refused = assert.rejects(own.fetch(request(slow)), { code: 'ERR_MESH_REDIRECT', message: /was a stream/ });
+    setImmediate(resolve);
+    await refused;
+  });
 });
 
 describe('a redirect to an address of one of the endpoints', { timeout: 30_000 }, () => {

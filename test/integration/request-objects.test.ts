@@ -5,9 +5,10 @@ import { after, before, describe, it } from 'node:test';
 import ky from 'ky';
 import * as undici from 'undici';
 import { type Mesh, MeshError, type MeshRequestInit } from '../../src/index.js';
-import type { TestServer } from '../support/servers.js';
+import { bodyOf, httpServer, type TestServer } from '../support/servers.js';
 import { echoServer, type Received } from './support/echo.js';
 import { meshOf } from './support/side-by-side.js';
+import { signalled, soon } from './support/waiting.js';
 
 /** A request comes as text, a URL, a Request of any realm; from a caller or from a library that was handed `mesh.fetch`. */
 
@@ -80,6 +81,62 @@ describe('what mesh.fetch takes for a request', { timeout: 30_000 }, () => {
     const once = new Request('http://users/', { method: 'POST', body: 'x' });
     await mesh.fetch(once);
     await refused(mesh.fetch(once), /already been used/);
+  });
+
+  it('sends a Request whose body is all there with its length, as the built-in fetch does', async () => {
+    const bodies = [
+      'text',
+      new Uint8Array(70_000),
+      new URLSearchParams('a=b'),
+      new ReadableStream({ start: (controller) => controller.close() }),
+    ];
+    for (const body of bodies) {
+      const received = await echo(mesh.fetch(new Request('http://users/', { method: 'POST', body, duplex: 'half' } as RequestInit)));
+      assert.equal(header(received, 'content-length'), String(received.body.length));
+      assert.equal(header(received, 'transfer-encoding'), undefined);
+    }
+    const scoped = await echo(mesh.service('users').fetch(new Request('http://users/', { method: 'POST', body: 'text' })));
+    assert.deepEqual([scoped.body, header(scoped, 'content-length')], ['text', '4']);
+  });
+
+  it('sends a Request whose body is still coming as it comes, and in order', async () => {
+    const { promise: asked, resolve: ask } = signalled();
+    const { promise: more, resolve: goOn } = signalled();
+    const slow = await httpServer(async (request, response) => {
+      request.once('data', () => ask());
+      response.end(await bodyOf(request));
+    });
+    const own = meshOf(slow);
+    let pulls = 0;
+    const body = new ReadableStream({
+      async pull(controller) {
+        if (++pulls === 3) await more;
+        if (pulls > 4) controller.close();
+        else controller.enqueue(Buffer.from(`chunk ${pulls}, `));
+      },
+    });
+    const answer = own.fetch(new Request('http://users/', { method: 'POST', body, duplex: 'half' } as RequestInit));
+    await soon(asked, 'the first chunk');
+    goOn();
+    assert.equal(await (await answer).text(), 'chunk 1, chunk 2, chunk 3, chunk 4, ');
+    await own.close({ graceMs: 0 });
+    await slow.close();
+  });
+
+  it('lets go of the stream of a Request that is aborted, and hands over the error of one that fails', async () => {
+    const { promise: cancelled, resolve } = signalled<unknown>();
+    const controller = new AbortController();
+    const body = new ReadableStream({ cancel: resolve });
+    const call = mesh.fetch(
+      new Request('http://users/', { method: 'POST', body, duplex: 'half', signal: controller.signal } as RequestInit),
+    );
+    const rejected = assert.rejects(call, new RangeError('enough'));
+    controller.abort(new RangeError('enough'));
+    await rejected;
+    await soon(cancelled, 'the end of the stream');
+    const broken = new ReadableStream({ start: (stream) => stream.error(new RangeError('broken')) });
+    const failing = new Request('http://users/', { method: 'POST', body: broken, duplex: 'half' } as RequestInit);
+    await assert.rejects(mesh.fetch(failing), new RangeError('broken'));
   });
 
   it('takes a Request and a FormData of undici, which are other classes than the built-in ones', async () => {
