@@ -6,6 +6,7 @@ import UnwrapHandler from 'undici/lib/handler/unwrap-handler.js';
 import { Call } from '../core/call.js';
 import { MeshError } from '../core/errors.js';
 import type { Service } from '../service.js';
+import { headerTraits } from './derived-headers.js';
 import { type LegacyHandler, ReplyDelivery } from './dispatch-reply.js';
 import { type DispatchOptions, dispatchBody, flatHeaders, hasHeader, timesOf, urlOf } from './dispatch-request.js';
 import type { FacadeParts } from './facade-parts.js';
@@ -120,7 +121,7 @@ class ServiceDispatcher extends Dispatcher {
     const overrides = timesOf(options, service);
     const { body, contentType } = dispatchBody(options.body, 0);
     const headers = headersFor(service, target, options, contentType);
-    const idempotent = options.idempotent ?? IDEMPOTENT.has(method);
+    const idempotent = options.idempotent ?? (IDEMPOTENT.has(method) || headerTraits(headers).idempotencyKey);
     const call = new Call({ service: target.service, method, path, headers, body, idempotent, overrides });
     const delivery = new ReplyDelivery(call, handler);
     // The handler may abort at once: then the call is over before it has begun, and the stack says so.

@@ -59,7 +59,7 @@ export function requestParts(init: MeshRequestInit): RequestParts {
 
 /**
  * Reads a Request, with `init` over it. Requests of another realm (undici's own class beside the built-in
- * one) are read by their shape. The body is the Request's stream, so it is sent once.
+ * one) are read by their shape. The body is the Request's stream: see ready-body.ts for what becomes of it.
  */
 export function partsOfRequest(request: Request, init: MeshRequestInit | undefined): RequestParts {
   if (init !== undefined) checkFetchOptions(init);

@@ -110,6 +110,21 @@ describe('over mesh.dispatcher', { timeout: 30_000 }, () => {
     assert.equal((JSON.parse(Buffer.concat(through).toString()) as Received).body, 'some more');
   });
 
+  it('repeats a POST that says that it may be repeated, and no other', async () => {
+    let requests = 0;
+    const moody = await serve(httpServer((_, response) => json(response, {}, requests++ % 2 === 0 ? 503 : 200)));
+    const { dispatcher } = meshTo([moody.origin]);
+    const post = async (options: object) => {
+      requests = 0;
+      await undici.request('http://users/', { dispatcher, method: 'POST', body: 'x', ...options });
+      return requests;
+    };
+    assert.equal(await post({}), 1);
+    assert.equal(await post({ idempotent: true }), 2);
+    assert.equal(await post({ headers: { 'Idempotency-Key': 'abc' } }), 2);
+    assert.equal(await post({ headers: { 'Idempotency-Key': 'abc' }, idempotent: false }), 1);
+  });
+
   it('has the methods of an undici dispatcher itself', async () => {
     const { body, statusCode } = await mesh.dispatcher.request({ origin: 'http://users/', path: '/b', method: 'GET' });
     assert.equal(statusCode, 200);
