@@ -97,7 +97,7 @@ describe('over mesh.dispatcher', { timeout: 30_000 }, () => {
     const chunks: Buffer[] = [];
     await undici.stream('http://users/a', { dispatcher: mesh.dispatcher, method: 'PUT', body: 'abc' }, ({ statusCode }) => {
       assert.equal(statusCode, 200);
-      return new Writable({ write: (chunk, _, done) => (chunks.push(chunk), done()) });
+      return into(chunks);
     });
     assert.equal((JSON.parse(Buffer.concat(chunks).toString()) as Received).body, 'abc');
 
@@ -105,7 +105,7 @@ describe('over mesh.dispatcher', { timeout: 30_000 }, () => {
     await pipeline(
       Readable.from([Buffer.from('some '), Buffer.from('more')]),
       undici.pipeline('http://users/a', { dispatcher: mesh.dispatcher, method: 'POST' }, ({ body }) => body),
-      new Writable({ write: (chunk, _, done) => (through.push(chunk), done()) }),
+      into(through),
     );
     assert.equal((JSON.parse(Buffer.concat(through).toString()) as Received).body, 'some more');
   });
@@ -279,4 +279,14 @@ function* generate(): Generator<Buffer> {
 
 async function* asyncGenerate(): AsyncGenerator<Buffer> {
   yield* generate();
+}
+
+/** A sink that keeps what is written to it. */
+function into(chunks: Buffer[]): Writable {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      chunks.push(chunk);
+      done();
+    },
+  });
 }

