@@ -13,7 +13,7 @@ import {
   staticDiscovery,
 } from '../../src/index.js';
 import { VirtualClock } from '../../src/testing/index.js';
-import { openLoop, Replica, until } from '../support/replicas.js';
+import { Replica, until } from '../support/replicas.js';
 import { rawServer, type TestServer } from '../support/servers.js';
 
 const started: { close(): Promise<unknown> }[] = [];
@@ -65,8 +65,11 @@ describe('a server that closes idle connections without saying when', () => {
     const mesh = meshOf([server.origin], {
       policies: standard({ retry: { attempts: 3, budgetRatio: 1, budgetTokens: 1_000 }, circuitBreaker: false }),
     });
-    const results = await openLoop(200, 400, (index) => get(mesh, `/${index}`));
-    assert.ok(results.every((result) => result.status === 'fulfilled' && result.value === 200));
+    let left = 200;
+    const caller = async () => {
+      while (left > 0) assert.equal(await get(mesh, `/${left--}`), 200);
+    };
+    await Promise.all(Array.from({ length: 4 }, caller));
     assert.ok(met.size > 20, `${met.size} requests met a closing connection`);
   });
 

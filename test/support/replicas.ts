@@ -115,6 +115,9 @@ export async function until(condition: () => boolean, what: string, withinMs = 1
   }
 }
 
+/** How many are started together by a loop that fell behind: a machine that stood still must not make a flood of it. */
+const MOST_TOGETHER = 8;
+
 /** Starts `count` pieces of work at a steady rate, whatever becomes of the earlier ones: an open loop. */
 export async function openLoop<T>(
   count: number,
@@ -125,7 +128,8 @@ export async function openLoop<T>(
   const all: Promise<PromiseSettledResult<T>>[] = [];
   while (all.length < count) {
     const due = Math.min(count, Math.ceil(((performance.now() - started) / 1_000) * perSecond));
-    while (all.length < due) {
+    const together = Math.min(due, all.length + MOST_TOGETHER);
+    while (all.length < together) {
       all.push(
         work(all.length).then(
           (value) => ({ status: 'fulfilled', value }),
