@@ -12,7 +12,7 @@ const BLOCK = /^```ts(?<info>[^\n]*)\n(?<code>.*?)^```$/gms;
 
 /** The pages that people read, relative to the root. */
 export function pages() {
-  const docs = readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md'));
+  const docs = readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md') && !name.startsWith('api'));
   return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs.map((name) => join('docs', name)).sort()];
 }
 

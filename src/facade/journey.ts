@@ -1,3 +1,4 @@
+import { EventEmitter, getMaxListeners, setMaxListeners } from 'node:events';
 import { Call } from '../core/call.js';
 import { MeshError, TimeoutError } from '../core/errors.js';
 import type { Reply } from '../core/reply.js';
@@ -80,6 +81,7 @@ function travel(call: Call, leg: Leg): Promise<Response> {
   }
   const onAbort = () => call.cancel(signal.reason);
   const forget = () => signal.removeEventListener('abort', onAbort);
+  allowManyListeners(signal);
   signal.addEventListener('abort', onAbort);
   return service.begin(call).then(
     (reply) => {
@@ -95,6 +97,16 @@ function travel(call: Call, leg: Leg): Promise<Response> {
     },
   );
 }
+
+/**
+ * One signal may well end a thousand calls at once, and each has its listener. Node takes more than ten for a leak
+ * and prints a warning; as in its own fetch, a limit that nobody has changed is raised.
+ */
+function allowManyListeners(signal: AbortSignal): void {
+  if (getMaxListeners(signal) === EventEmitter.defaultMaxListeners) setMaxListeners(MANY_LISTENERS, signal);
+}
+
+const MANY_LISTENERS = 1_500;
 
 function arrive(reply: Reply, call: Call, leg: Leg): Response | Promise<Response> {
   const { status } = reply;
