@@ -10,12 +10,11 @@ import { headerTraits } from './derived-headers.js';
 import { type LegacyHandler, ReplyDelivery } from './dispatch-reply.js';
 import { type DispatchOptions, dispatchBody, flatHeaders, hasHeader, timesOf, urlOf } from './dispatch-request.js';
 import type { FacadeParts } from './facade-parts.js';
+import { IDEMPOTENT_METHODS } from './idempotent-methods.js';
 import type { ServiceDestination, Target } from './target.js';
 
 /** The slot in which every undici keeps the dispatcher of its process, for handlers of the older protocol. */
 const GLOBAL_DISPATCHER = Symbol.for('undici.globalDispatcher.1');
-
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 
 /** The dispatcher that the runtime's own `fetch` takes, by the types of the Node that the user compiles for. */
 type RuntimeDispatcher = RequestInit extends { dispatcher?: infer D | undefined } ? NonNullable<D> : unknown;
@@ -121,7 +120,7 @@ class ServiceDispatcher extends Dispatcher {
     const overrides = timesOf(options, service);
     const { body, contentType } = dispatchBody(options.body, 0);
     const headers = headersFor(service, target, options, contentType);
-    const idempotent = options.idempotent ?? (IDEMPOTENT.has(method) || headerTraits(headers).idempotencyKey);
+    const idempotent = options.idempotent ?? (IDEMPOTENT_METHODS.has(method) || headerTraits(headers).idempotencyKey);
     const call = new Call({ service: target.service, method, path, headers, body, idempotent, overrides });
     const delivery = new ReplyDelivery(call, handler);
     // The handler may abort at once: then the call is over before it has begun, and the stack says so.

@@ -1,3 +1,5 @@
+import { isToken } from '../core/http-token.js';
+
 /**
  * The headers of a request as the wire takes them: names and values in turn.
  *
@@ -44,10 +46,8 @@ function appendPair(headers: string[], pair: unknown): void {
   append(headers, `${parts[0]}`, parts[1]);
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
-
 function append(headers: string[], name: string, value: unknown): void {
-  if (!TOKEN.test(name)) throw new TypeError(`Headers.append: ${JSON.stringify(name)} is an invalid header name.`);
+  if (!isToken(name)) throw new TypeError(`Headers.append: ${JSON.stringify(name)} is an invalid header name.`);
   const text = normalized(typeof value === 'string' ? value : `${value}`);
   const index = indexOfName(headers, name, headers.length);
   if (index < 0) headers.push(name, text);

@@ -9,6 +9,7 @@ import { headerTraits, withDerivedHeaders } from './derived-headers.js';
 import type { FacadeParts, Leg } from './facade-parts.js';
 import type { CallOptions } from './fetch-types.js';
 import { requestHeaders } from './headers.js';
+import { IDEMPOTENT_METHODS } from './idempotent-methods.js';
 import { type Hop, nextHop } from './redirect.js';
 import type { RequestParts } from './request.js';
 import { type ExtractedBody, type ExtractOptions, extractBody } from './request-body.js';
@@ -19,9 +20,6 @@ import type { Target } from './target.js';
  * What lies between a request as `fetch` was given it and the Response: the call that goes down the stack, the
  * caller's signal, and redirects, each of which is one more call.
  */
-
-/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']);
 
 /** Sends a request to a service. @throws MeshError for one that cannot be sent. */
 export function send(
@@ -42,7 +40,7 @@ export function send(
   const mesh = options === undefined ? undefined : callOptions(options, service);
   const { body, contentType } = extract(request.body, { duplex, bufferBody: mesh?.bufferBody ?? 0 }, target.service);
   let headers: readonly string[];
-  let idempotent = IDEMPOTENT.has(method);
+  let idempotent = IDEMPOTENT_METHODS.has(method);
   if (request.headers === undefined && request.cache === 'default') {
     headers = defaultHeaders(service, target, contentType);
   } else {
@@ -133,7 +131,7 @@ function follow(hop: Hop, call: Call, leg: Leg): Promise<Response> {
     path: destination.path,
     headers,
     body: hop.body,
-    idempotent: IDEMPOTENT.has(hop.method) || call.idempotent,
+    idempotent: IDEMPOTENT_METHODS.has(hop.method) || call.idempotent,
     overrides: mesh.overrides,
     pinned: mesh.pinned,
   });

@@ -1,4 +1,5 @@
 import { MeshError, show } from '../core/errors.js';
+import { isToken } from '../core/http-token.js';
 import { checkFetchOptions, refuseIntegrity } from './fetch-options.js';
 import type { MeshBody, MeshRequestInit } from './fetch-types.js';
 
@@ -36,8 +37,6 @@ const NORMALIZED: Readonly<Record<string, string>> = {
   options: 'OPTIONS',
 };
 const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
-const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
-
 /** Reads `init` alone. @throws MeshError ERR_MESH_REQUEST where `fetch` throws a TypeError. */
 export function requestParts(init: MeshRequestInit): RequestParts {
   if (typeof init !== 'object' && typeof init !== 'function')
@@ -93,7 +92,7 @@ export function isRequest(input: unknown): input is Request {
 
 function normalizeMethod(method: string): string {
   const text = String(method);
-  if (!TOKEN.test(text)) throw bad(`'${text}' is not a valid HTTP method.`);
+  if (!isToken(text)) throw bad(`'${text}' is not a valid HTTP method.`);
   const normalized = NORMALIZED[text.toLowerCase()] ?? text;
   if (FORBIDDEN_METHODS.has(normalized.toUpperCase())) throw bad(`'${text}' HTTP method is unsupported.`);
   return normalized;

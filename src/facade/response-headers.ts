@@ -1,3 +1,4 @@
+import { isToken } from '../core/http-token.js';
 import { headerText, type RawHeaders } from '../core/reply.js';
 
 /**
@@ -95,12 +96,10 @@ function defineReplyHeaders(): ReplyHeadersClass {
   } as unknown as ReplyHeadersClass;
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
-
 /** The one name asked for, in lower case; undefined where it is none, and the platform knows what to throw. */
 function plainName(args: readonly unknown[]): string | undefined {
   const [name] = args;
-  return typeof name === 'string' && TOKEN.test(name) ? name.toLowerCase() : undefined;
+  return typeof name === 'string' && isToken(name) ? name.toLowerCase() : undefined;
 }
 
 /** Compares with no more work than a name of that length needs. `lowerCased` is a token. */

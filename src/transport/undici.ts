@@ -64,7 +64,7 @@ class PooledConnection implements Connection {
           : {
               path,
               method: call.method,
-              headers: headersWithLength(call.headers, body),
+              headers: headersWithLength(call, body),
               body: payload(body, exchange),
               servername: this.servername,
             };
@@ -146,10 +146,9 @@ const IDLE_MARGIN_MS = 1_000;
 function noop(): void {}
 
 /** undici computes the length of strings and bytes; of anything else only the body knows it. */
-function headersWithLength(headers: readonly string[], body: RequestBody): string[] {
-  if (body.length === undefined) return headers as string[];
-  for (let i = 0; i < headers.length; i += 2) if (headers[i]?.toLowerCase() === 'content-length') return headers as string[];
-  return [...headers, 'content-length', String(body.length)];
+function headersWithLength(call: Call, body: RequestBody): readonly string[] {
+  if (body.length === undefined || call.header('content-length') !== undefined) return call.headers;
+  return [...call.headers, 'content-length', String(body.length)];
 }
 
 function payload(body: RequestBody, exchange: Exchange): Payload {
