@@ -41,7 +41,7 @@ const MAKE: Record<StackName, () => Promise<() => Promise<unknown>>> = {
     const clock = new MeshClock(systemClock, (work) => work());
     const service = new Service('api', defaults, {
       ...options,
-      host: { clock, random: systemRandom, skipped() {} },
+      host: { clock, random: systemRandom, skipped() {}, announcementFailed() {}, announced() {} },
       clock,
       random: systemRandom,
       events: new EventEmitter(),

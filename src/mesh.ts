@@ -105,6 +105,12 @@ export function createMesh(options: MeshOptions): Mesh {
     skipped(service, entry, reason) {
       if (events.has('instanceSkipped')) events.emit('instanceSkipped', { service, source: discovery.name, entry, reason });
     },
+    announcementFailed(service, instance, error) {
+      if (events.has('announcementFailed')) events.emit('announcementFailed', { service, instance, error });
+    },
+    announced(service, instance) {
+      if (events.has('announcementRecovered')) events.emit('announcementRecovered', { service, instance });
+    },
   };
   const refusal = () => (closing === undefined ? undefined : new MeshError('ERR_MESH_CLOSED', 'the mesh is closed'));
   const parts: MeshParts = { discovery, host, clock, random, events, deadlines, transport, cache: settings.cache, inMeshContext, refusal };

@@ -41,7 +41,10 @@ export interface SnapshotInfo {
 export interface DiscoverySink {
   /** The whole list. Entries to which nothing can be sent are left out and reported. */
   snapshot(instances: readonly InstanceInput[], info?: SnapshotInfo): void;
-  /** A change that was seen as it happened: applied at once. `remove` takes ids. */
+  /**
+   * A change that was seen as it happened: applied at once. `remove` takes ids. An empty change says that the source can
+   * be asked again and that the list stands.
+   */
   patch(change: { readonly upsert?: readonly InstanceInput[]; readonly remove?: readonly string[] }): void;
   /** The source could not be asked, or (an `UnknownServiceError`) does not know the service. */
   failed(error: unknown): void;
@@ -58,6 +61,10 @@ export interface DiscoveryHost {
   readonly random: Random;
   /** Reports an entry that had to be left out. */
   skipped(service: string, entry: string, reason: string): void;
+  /** Reports that an announced instance may drop out of the registry, or did: it goes on trying. */
+  announcementFailed(service: string, instance: string, error: unknown): void;
+  /** Reports that an announced instance whose announcement had failed is in the registry again. */
+  announced(service: string, instance: string): void;
 }
 
 /** What a service instance says about itself when it announces. */
@@ -74,13 +81,15 @@ export interface Announcement {
   readonly zone?: string | undefined;
   /** Whatever else it says of itself: at most 64 strings, 16 KiB in all. Default: none. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** The name of the registry to announce to, where the mesh has several. Default: the only one that takes announcements. */
+  readonly announceTo?: string | undefined;
 }
 
 /** An announced instance. */
 export interface Lease {
   /** The instance's id. */
   readonly id: string;
-  /** Takes the instance out of the registry; resolves once it is out. */
+  /** Takes the instance out of the registry; resolves once it is out. Safe to call again. */
   close(): Promise<void>;
 }
 

@@ -29,6 +29,10 @@ export interface MeshEvents {
   listHeld: { service: string; from: number; to: number; forMs: number };
   /** A registry's entry was left out, since nothing can be sent to it. */
   instanceSkipped: { service: string; source: string; entry: string; reason: string };
+  /** An announced instance may drop out of its registry, or did. It goes on trying. */
+  announcementFailed: { service: string; instance: string; error: unknown };
+  /** An announced instance whose announcement had failed is in its registry again. */
+  announcementRecovered: { service: string; instance: string };
 }
 
 /** A name of an event. */

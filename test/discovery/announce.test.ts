@@ -212,7 +212,15 @@ describe('processes that share a folder', () => {
     const folder = temporaryFolder(test);
     const sink = new RecordingSink();
     const discovery = fileDiscovery({ path: folder, pollMs: 100 });
-    test.after(discovery.watch('users', sink, { clock: systemClock, random: seededRandom(1), skipped() {} }));
+    test.after(
+      discovery.watch('users', sink, {
+        clock: systemClock,
+        random: seededRandom(1),
+        skipped() {},
+        announcementFailed() {},
+        announced() {},
+      }),
+    );
     const children: ChildProcess[] = [];
     test.after(() => {
       for (const child of children) child.kill('SIGKILL');

@@ -8,7 +8,10 @@ import { fileDiscovery } from '../../src/discovery/file.js';
  */
 const [folder = '', service = '', url = '', leaseMs = '', keepAlive] = process.argv.slice(2);
 const discovery = fileDiscovery({ path: folder, leaseMs: Number(leaseMs), keepAlive: keepAlive === 'keepAlive' });
-const lease = await discovery.announce?.({ service, url }, { clock: systemClock, random: systemRandom, skipped() {} });
+const lease = await discovery.announce?.(
+  { service, url },
+  { clock: systemClock, random: systemRandom, skipped() {}, announcementFailed() {}, announced() {} },
+);
 process.send?.('announced');
 process.once('message', async () => {
   await lease?.close();

@@ -212,7 +212,15 @@ describe('a folder of instance files', () => {
     const folder = temporaryFolder(test);
     const discovery = fileDiscovery({ path: folder, pollMs: 1_000_000 });
     const sink = new RecordingSink();
-    test.after(discovery.watch('users', sink, { clock: systemClock, random: seededRandom(1), skipped() {} }));
+    test.after(
+      discovery.watch('users', sink, {
+        clock: systemClock,
+        random: seededRandom(1),
+        skipped() {},
+        announcementFailed() {},
+        announced() {},
+      }),
+    );
     await until(() => sink.said.length > 0, 'the answer');
     for (const id of ['a', 'b', 'c']) {
       put(folder, `${id}.json`, { service: 'users', url: `http://${id}`, id });

@@ -41,6 +41,8 @@ export class TestHost implements DiscoveryHost {
     readonly clock: VirtualClock = new VirtualClock(),
     readonly random: Random = seededRandom(1),
   ) {}
+  announcementFailed(): void {}
+  announced(): void {}
   skipped(service: string, entry: string, reason: string): void {
     this.skippedEntries.push({ service, entry, reason });
   }

@@ -33,7 +33,7 @@ function replace(path: string, content: string): void {
   renameSync(`${path}.new`, path);
 }
 
-const realHost: DiscoveryHost = { clock: systemClock, random: seededRandom(1), skipped() {} };
+const realHost: DiscoveryHost = { clock: systemClock, random: seededRandom(1), skipped() {}, announcementFailed() {}, announced() {} };
 
 /** A watched file on the machine's own clock, with the poll so slow that only the system's notice counts. */
 async function noticed(test: TestContext, path: string) {

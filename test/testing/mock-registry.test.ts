@@ -15,7 +15,7 @@ function watch(registry: MockRegistry, service = 'users', clock = new VirtualClo
     patch: (change) => said.push(change),
     failed: (error) => said.push(String((error as Error).message)),
   };
-  const stop = registry.watch(service, sink, { clock, random: seededRandom(1), skipped() {} });
+  const stop = registry.watch(service, sink, { clock, random: seededRandom(1), skipped() {}, announcementFailed() {}, announced() {} });
   return { said, stop, clock };
 }
 
