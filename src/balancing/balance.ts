@@ -1,4 +1,5 @@
 import type { Call } from '../core/call.js';
+import { type Continuation, extendable, rejected } from '../core/continuation.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointView } from '../core/endpoint-view.js';
 import { MeshError } from '../core/errors.js';
@@ -41,24 +42,24 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
   const { view } = roster;
   const { clock, random, service } = scope;
 
-  const send: Send = (call) => {
-    if (call.cancelled) return Promise.reject(call.cancelReason);
+  const send = (call: Call, after: Continuation): Promise<Reply> => {
+    if (call.cancelled) return rejected(call, call.cancelReason, after);
     const nowMs = clock.now();
     call.nowMs = nowMs;
     const endpoint = call.pinned === undefined ? pick(call, nowMs) : roster.find(call.pinned);
-    if (endpoint === undefined) return Promise.reject(nothingToPick(call, nowMs));
+    if (endpoint === undefined) return rejected(call, nothingToPick(call, nowMs), after);
     begin(endpoint, call, nowMs);
     return dispatch(endpoint, call).then(
       (reply) => {
         settle(endpoint, call, { reply }, nowMs);
         if (reply.ending !== undefined) release(endpoint, call, reply.ending);
         else new Promise<Ending>((resolve) => reply.onEnd(resolve)).then((ending) => release(endpoint, call, ending));
-        return reply;
+        return after.replied(call, reply);
       },
       (error) => {
         settle(endpoint, call, { error }, nowMs);
         release(endpoint, call, call.cancelled ? 'cancelled' : 'failed');
-        throw error;
+        return after.failed(call, error);
       },
     );
   };
@@ -198,5 +199,5 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
     return new MeshError('ERR_MESH_UNAVAILABLE', message, { service, retryAfterMs });
   }
 
-  return send;
+  return extendable((after) => (call) => send(call, after));
 }

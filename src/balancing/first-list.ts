@@ -1,4 +1,5 @@
 import type { Call } from '../core/call.js';
+import { extendable, followedBy } from '../core/continuation.js';
 import type { Send } from '../core/policy.js';
 
 /** The list of a service's endpoints, as far as waiting for it goes. */
@@ -16,5 +17,14 @@ export interface ListSource {
  * not run, and must not end in a retry that waits for the same list again.
  */
 export function awaitFirstList(list: ListSource, next: Send): Send {
-  return (call) => (list.isReady ? next(call) : list.ready(call).then(() => next(call)));
+  return extendable((after) => {
+    const send = followedBy(next, after);
+    return (call) => {
+      if (list.isReady) return send(call);
+      return list.ready(call).then(
+        () => send(call),
+        (error) => after.failed(call, error),
+      );
+    };
+  });
 }

@@ -1,3 +1,4 @@
+import type { Deadline } from './deadline-queue.js';
 import type { Endpoint } from './endpoint.js';
 import type { RequestBody } from './request-body.js';
 import type { Verdict } from './verdict.js';
@@ -102,6 +103,9 @@ export class Call implements Cancellable {
   /** Neighbours in the list of the service's calls under way. */
   previousActive: Call | undefined = undefined;
   nextActive: Call | undefined = undefined;
+  /** The times that run for this call, or for this try of it: set, and called off, by `timeout`. */
+  callDeadline: Deadline | undefined = undefined;
+  attemptDeadline: Deadline | undefined = undefined;
   private history: CallHistory | undefined;
   private waitingFor: Cancellable | undefined = undefined;
   private controller: AbortController | undefined = undefined;

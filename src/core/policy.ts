@@ -1,5 +1,6 @@
 import type { Call } from './call.js';
 import type { Clock } from './clock.js';
+import { extendable, followedBy, isExtendable } from './continuation.js';
 import type { DeadlineQueue } from './deadline-queue.js';
 import type { Endpoint } from './endpoint.js';
 import type { EndpointView } from './endpoint-view.js';
@@ -121,6 +122,11 @@ export function layers<At extends Level>(policies: readonly Policy<At>[], scope:
     const send = policy(next, scope);
     if (send === next) return next;
     const { name } = policy;
-    return (call) => (call.overrides !== undefined && call.overrides[name] === false ? next(call) : send(call));
+    const switchable =
+      (on: Send, off: Send): Send =>
+      (call) =>
+        call.overrides !== undefined && call.overrides[name] === false ? off(call) : on(call);
+    if (!isExtendable(send)) return switchable(send, next);
+    return extendable((after) => switchable(followedBy(send, after), followedBy(next, after)));
   }, bottom);
 }

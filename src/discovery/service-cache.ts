@@ -28,6 +28,7 @@ const MAX_SERVICES = 1_000;
 export class ServiceCache<T extends Cached> {
   private readonly recent: LRUCache<string, T>;
   private readonly aside = new Map<string, T>();
+  private latest: T | undefined = undefined;
   private readonly heard = new WeakSet<T>();
 
   constructor({ maxServices = MAX_SERVICES }: ServiceCacheOptions = {}) {
@@ -47,6 +48,14 @@ export class ServiceCache<T extends Cached> {
 
   /** The service of this name, which counts as a use of it. */
   get(name: string): T | undefined {
+    // The one that was used last is the youngest already.
+    if (this.latest?.name === name) return this.latest;
+    const service = this.find(name);
+    this.latest = service;
+    return service;
+  }
+
+  private find(name: string): T | undefined {
     const service = this.recent.get(name);
     if (service !== undefined || this.aside.size === 0) return service;
     return this.comeBack(name);
@@ -56,6 +65,7 @@ export class ServiceCache<T extends Cached> {
   create(name: string, make: () => T): T {
     const service = make();
     this.recent.set(name, service);
+    this.latest = service;
     return service;
   }
 
@@ -67,6 +77,7 @@ export class ServiceCache<T extends Cached> {
   /** Closes every service, also those in use. */
   close(): void {
     const services = this.all();
+    this.latest = undefined;
     this.recent.clear();
     this.aside.clear();
     for (const service of services) service.close();
@@ -81,6 +92,7 @@ export class ServiceCache<T extends Cached> {
   }
 
   private evicted(service: T): void {
+    if (this.latest === service) this.latest = undefined;
     if (!service.inUse) {
       service.close();
       return;

@@ -34,19 +34,30 @@ const MAX_ORIGINS = 1_000;
 export class TargetReader {
   private readonly origins = new LRUCache<string, Target>({ max: MAX_ORIGINS });
 
+  private latest: Target | undefined = undefined;
+
   constructor(private readonly serviceOf: HostToService) {}
 
   /** @throws TypeError for what is no URL, or has a user name in it: as `fetch` does. */
   read(input: string): Destination {
     const pathStart = input.indexOf('/', 8);
     if (pathStart > 0) {
-      const target = this.origins.get(input.slice(0, pathStart));
+      const target = this.targetOf(input, pathStart);
       if (target !== undefined) {
         const path = input.slice(pathStart);
         if (isPlain(path)) return { target, path, url: input };
       }
     }
     return this.readUrl(parse(input), pathStart > 0 ? input.slice(0, pathStart) : undefined);
+  }
+
+  /** The target of an origin that was read before. Calls to one service mostly come one after the other. */
+  private targetOf(input: string, length: number): Target | undefined {
+    const { latest } = this;
+    if (latest !== undefined && latest.origin.length === length && input.startsWith(latest.origin)) return latest;
+    const target = this.origins.get(input.slice(0, length));
+    if (target !== undefined) this.latest = target;
+    return target;
   }
 
   /** The same for a URL object; `text` is the origin as it was written. */

@@ -1,8 +1,8 @@
 import type { Call } from '../core/call.js';
+import { type Continuation, extendable, followedBy, inTurn } from '../core/continuation.js';
 import type { DeadlineOwner } from '../core/deadline-queue.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
-import { sendSafely } from './attempt.js';
 import type { TimeoutOverride } from './timeout.js';
 import { attemptTimedOut } from './timeout-errors.js';
 
@@ -10,38 +10,49 @@ import { attemptTimedOut } from './timeout-errors.js';
  * The time of one try, up to its headers. What it cancels is the try that retry made, so that retry sees a
  * failed attempt of a call that goes on; without a retry above it the try is the call.
  */
-export class AttemptTimeout implements DeadlineOwner<Call> {
+export function attemptTimeout(next: Send, scope: ServiceScope, timeoutMs: number, deadlineHeader: string | undefined): Send {
+  const timeout = new AttemptTimeout(scope, timeoutMs, deadlineHeader);
+  return extendable((after) => {
+    const timed = followedBy(next, inTurn(timeout, after));
+    const untimed = followedBy(next, after);
+    return (call) => (timeout.begin(call) ? timed(call) : untimed(call));
+  });
+}
+
+class AttemptTimeout implements DeadlineOwner<Call>, Continuation {
   constructor(
-    private readonly next: Send,
     private readonly scope: ServiceScope,
     private readonly timeoutMs: number,
     private readonly deadlineHeader: string | undefined,
   ) {}
 
-  readonly send = (call: Call): Promise<Reply> => {
+  /** Lets the time of a try run. False for one that needs none. */
+  begin(call: Call): boolean {
     const timeoutMs = this.timeoutMsOf(call);
     // Read anew: whatever stands above may have waited, and that was not this try's time.
     const nowMs = this.scope.clock.now();
     call.nowMs = nowMs;
     if (this.deadlineHeader !== undefined) this.passOn(this.deadlineHeader, call, Math.min(timeoutMs, call.deadlineMs - nowMs));
     // A try that outlasts its call would be cut off by the call's own time: one timer less.
-    if (timeoutMs === Number.POSITIVE_INFINITY || nowMs + timeoutMs > call.deadlineMs) return this.next(call);
-    const deadline = this.scope.deadlines.set(timeoutMs, nowMs, this, call);
-    return sendSafely(this.next, call).then(
-      (reply) => {
-        deadline.cancel();
-        if (!call.cancelled) return reply;
-        // Somebody below did not hear that the try is over.
-        reply.cancel(call.cancelReason);
-        call.verdict = 'retryable';
-        throw call.cancelReason;
-      },
-      (error) => {
-        deadline.cancel();
-        throw error;
-      },
-    );
-  };
+    if (timeoutMs === Number.POSITIVE_INFINITY || nowMs + timeoutMs > call.deadlineMs) return false;
+    call.attemptDeadline?.cancel();
+    call.attemptDeadline = this.scope.deadlines.set(timeoutMs, nowMs, this, call);
+    return true;
+  }
+
+  replied(call: Call, reply: Reply): Reply {
+    call.attemptDeadline?.cancel();
+    if (!call.cancelled) return reply;
+    // Somebody below did not hear that the try is over.
+    reply.cancel(call.cancelReason);
+    call.verdict = 'retryable';
+    throw call.cancelReason;
+  }
+
+  failed(call: Call, error: unknown): never {
+    call.attemptDeadline?.cancel();
+    throw error;
+  }
 
   expired(call: Call): void {
     call.cancel(attemptTimedOut(call, this.timeoutMsOf(call)));

@@ -2,7 +2,7 @@ import { ConfigError } from '../core/errors.js';
 import type { Gate, Shutter } from '../core/gate.js';
 import { durationMs, knownKeys, wholeNumberIn } from '../core/options-check.js';
 import { definePolicy, type Level, type Policy } from '../core/policy.js';
-import { ServiceBulkhead } from './service-bulkhead.js';
+import { serviceBulkhead } from './service-bulkhead.js';
 
 /** How much may be under way at once. */
 export interface BulkheadOptions {
@@ -71,7 +71,7 @@ export function bulkhead(options: BulkheadOptions = {}): Policy {
         return next;
       }
       if (concurrency === Number.POSITIVE_INFINITY && queue === 0) return next;
-      return new ServiceBulkhead(next, scope, { concurrency, queue, queueTimeoutMs }).send;
+      return serviceBulkhead(next, scope, { concurrency, queue, queueTimeoutMs });
     },
     override(value) {
       if (value === false) return false;

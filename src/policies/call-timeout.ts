@@ -1,4 +1,5 @@
 import type { Call } from '../core/call.js';
+import { type Continuation, extendable, followedBy, hand, inTurn } from '../core/continuation.js';
 import type { Deadline, DeadlineOwner } from '../core/deadline-queue.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
@@ -14,44 +15,40 @@ import { callTimedOut, deadlinePassed } from './timeout-errors.js';
  * A time that runs out cancels the call. The call knows what it is waiting for (a queue, a delay, the wire)
  * and stops that, which rejects; this policy only sets the time and calls it off.
  */
-export class CallTimeout implements DeadlineOwner<Call> {
+export function callTimeout(next: Send, scope: ServiceScope, timeoutMs: number, bodyIdleTimeoutMs: number): Send {
+  const timeout = new CallTimeout(scope, timeoutMs, bodyIdleTimeoutMs);
+  return extendable((after) => {
+    const bounded = followedBy(next, inTurn(timeout, after));
+    return (call) => {
+      const { overrides } = call;
+      const override = overrides === undefined ? undefined : (overrides.timeout as TimeoutOverride | undefined);
+      if (override?.deadlineMs !== undefined) return hand(timeout.untilDeadline(call, override.deadlineMs, next), call, after);
+      timeout.begin(call);
+      return bounded(call);
+    };
+  });
+}
+
+class CallTimeout implements DeadlineOwner<Call>, Continuation {
   constructor(
-    private readonly next: Send,
     private readonly scope: ServiceScope,
     private readonly timeoutMs: number,
     private readonly bodyIdleTimeoutMs: number,
   ) {}
 
-  readonly send = (call: Call): Promise<Reply> => {
-    const { overrides } = call;
-    const override = overrides === undefined ? undefined : (overrides.timeout as TimeoutOverride | undefined);
-    if (override?.deadlineMs !== undefined) return this.withDeadline(call, override.deadlineMs);
-    return this.bounded(call);
-  };
-
-  expired(call: Call): void {
-    call.cancel(callTimedOut(call, this.timeoutMsOf(call)));
-  }
-
-  private bounded(call: Call): Promise<Reply> {
+  /** Lets the call's time run. */
+  begin(call: Call): void {
     const timeoutMs = this.timeoutMsOf(call);
-    if (timeoutMs === Number.POSITIVE_INFINITY) return sendSafely(this.next, call).then((reply) => this.handOver(call, reply));
+    if (timeoutMs === Number.POSITIVE_INFINITY) return;
     const nowMs = timeOf(call, this.scope.clock);
     if (nowMs + timeoutMs < call.deadlineMs) call.deadlineMs = nowMs + timeoutMs;
-    const deadline = this.scope.deadlines.set(timeoutMs, nowMs, this, call);
-    return sendSafely(this.next, call).then(
-      (reply) => {
-        deadline.cancel();
-        return this.handOver(call, reply);
-      },
-      (error) => {
-        deadline.cancel();
-        throw error;
-      },
-    );
+    call.callDeadline?.cancel();
+    call.callDeadline = this.scope.deadlines.set(timeoutMs, nowMs, this, call);
   }
 
-  private handOver(call: Call, reply: Reply): Reply {
+  /** The answer is handed over: from now on only its body is watched. */
+  replied(call: Call, reply: Reply): Reply {
+    call.callDeadline?.cancel();
     if (call.cancelled) {
       reply.cancel(call.cancelReason);
       throw call.cancelReason;
@@ -65,11 +62,20 @@ export class CallTimeout implements DeadlineOwner<Call> {
     return reply;
   }
 
+  failed(call: Call, error: unknown): never {
+    call.callDeadline?.cancel();
+    throw error;
+  }
+
+  expired(call: Call): void {
+    call.cancel(callTimedOut(call, this.timeoutMsOf(call)));
+  }
+
   /**
    * The deadline is a point on the wall clock, because it came from somebody else; from here on it is a
    * duration, so that a correction of that clock does not move it.
    */
-  private withDeadline(call: Call, deadlineMs: number): Promise<Reply> {
+  untilDeadline(call: Call, deadlineMs: number, next: Send): Promise<Reply> {
     const { clock, deadlines } = this.scope;
     const leftMs = deadlineMs - clock.wallTime();
     if (leftMs <= 0) return Promise.reject(deadlinePassed(call, deadlineMs, 'the call was not yet sent'));
@@ -78,7 +84,8 @@ export class CallTimeout implements DeadlineOwner<Call> {
     if (nowMs + leftMs < call.deadlineMs) call.deadlineMs = nowMs + leftMs;
     const whole = new WholeCall(call, deadlineMs);
     const deadline = deadlines.set(leftMs, nowMs, whole, undefined);
-    return this.bounded(call).then(
+    this.begin(call);
+    return hand(sendSafely(next, call), call, this).then(
       (reply) => {
         whole.covers(reply, deadline);
         return reply;

@@ -1,10 +1,11 @@
 import type { AttemptRecord, Call } from '../core/call.js';
+import { type Continuation, extendable, followedBy, inTurn, rejected } from '../core/continuation.js';
 import { MeshError, type MeshErrorCode } from '../core/errors.js';
 import { reportFaultOnce } from '../core/events.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
 import type { Verdict } from '../core/verdict.js';
-import { adopt, attemptRecord, sendSafely } from './attempt.js';
+import { adopt, attemptRecord } from './attempt.js';
 import { type Backoff, backoffMs } from './backoff.js';
 import { discardSoon } from './discard.js';
 import type { RetryPredicate } from './retry.js';
@@ -17,7 +18,7 @@ import { timeIsOver } from './timeout-errors.js';
  * The loop behind `retry`, one for each service: try, judge, wait, try again.
  *
  * It is a chain of promise reactions and not an async function, because nearly every call is over after its
- * first try, and that try must cost no more than a fork of the call and one `then`. The loop is our own: a
+ * first try, and that try must cost no more than a fork of the call. The loop is our own: a
  * cockatiel retry sleeps through an abort and then sends once more.
  */
 
@@ -50,29 +51,44 @@ const FINAL: ReadonlySet<MeshErrorCode> = new Set<MeshErrorCode>([
 /** In place of a delay: the outcome stands. */
 const NEVER = -1;
 
-export class RetryLoop {
+export function retryLoop(next: Send, scope: ServiceScope, settings: RetrySettings): Send {
+  const loop = new RetryLoop(next, scope, settings);
+  return extendable((after) => {
+    const firstTry = followedBy(next, inTurn(loop, forParent(after)));
+    return (call) => {
+      if (call.cancelled) return rejected(call, call.cancelReason, after);
+      loop.begin(call);
+      return firstTry(call.fork(1));
+    };
+  });
+}
+
+/** What comes after the retry is about the call, and not about one try of it. */
+function forParent(after: Continuation): Continuation {
+  return {
+    replied: (fork, reply) => after.replied(fork.parent as Call, reply),
+    failed: (fork, error) => after.failed(fork.parent as Call, error),
+  };
+}
+
+class RetryLoop implements Continuation {
+  private readonly anotherTry: Send;
+
   constructor(
-    private readonly next: Send,
+    next: Send,
     private readonly scope: ServiceScope,
     private readonly settings: RetrySettings,
-  ) {}
-
-  readonly send = (call: Call): Promise<Reply> => {
-    if (call.cancelled) return Promise.reject(call.cancelReason);
-    call.nowMs = this.scope.clock.now();
-    if (call.body !== undefined) watchBody(call);
-    return this.attempt(call, 1);
-  };
-
-  private attempt(call: Call, number: number): Promise<Reply> {
-    const fork = call.fork(number);
-    return sendSafely(this.next, fork).then(
-      (reply) => this.replied(call, fork, reply),
-      (error) => this.failed(call, fork, error),
-    );
+  ) {
+    this.anotherTry = followedBy(next, this);
   }
 
-  private replied(call: Call, fork: Call, reply: Reply): Reply | Promise<Reply> {
+  begin(call: Call): void {
+    call.nowMs = this.scope.clock.now();
+    if (call.body !== undefined) watchBody(call);
+  }
+
+  replied(fork: Call, reply: Reply): Reply | Promise<Reply> {
+    const call = fork.parent as Call;
     adopt(call, fork);
     if (call.cancelled) {
       reply.cancel(call.cancelReason);
@@ -97,7 +113,8 @@ export class RetryLoop {
     return this.again(call, fork, failed, delayMs);
   }
 
-  private failed(call: Call, fork: Call, error: unknown): Promise<Reply> {
+  failed(fork: Call, error: unknown): Promise<Reply> {
+    const call = fork.parent as Call;
     adopt(call, fork);
     const nowMs = this.scope.clock.now();
     const worthwhile = !call.cancelled && (this.asked(fork, undefined, error) ?? isTransient(fork, error));
@@ -153,7 +170,7 @@ export class RetryLoop {
       () => {
         call.nowMs = clock.now();
         // A timer may be late: an attempt that starts after its deadline is work for nobody.
-        if (call.nowMs < call.deadlineMs) return this.attempt(call, attempt + 1);
+        if (call.nowMs < call.deadlineMs) return this.anotherTry(call.fork(attempt + 1));
         this.settings.budget.refund();
         throw timeIsOver(call, failed.error);
       },

@@ -5,7 +5,7 @@ import { definePolicy, type Policy } from '../core/policy.js';
 import type { Outcome } from '../core/verdict.js';
 import { type BackoffOptions, backoffOptions } from './backoff.js';
 import { RATIO, type RetryBudget, TOKENS, TokenBucket } from './retry-budget.js';
-import { RetryLoop } from './retry-loop.js';
+import { retryLoop } from './retry-loop.js';
 
 /**
  * Decides whether an outcome is worth another attempt; undefined leaves it to the verdict. It cannot make a
@@ -61,7 +61,7 @@ export function retry(options: RetryOptions = {}): Policy<'call'> {
   return definePolicy({
     name: 'retry',
     levels: ['call'],
-    build: (next, scope) => new RetryLoop(next, scope, { attempts, backoff, budget: makeBudget(), methods, retryOn }).send,
+    build: (next, scope) => retryLoop(next, scope, { attempts, backoff, budget: makeBudget(), methods, retryOn }),
     override(value): RetryOverride {
       if (value === false) return false;
       knownKeys('retry', value, ['attempts']);

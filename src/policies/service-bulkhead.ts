@@ -1,9 +1,9 @@
 import type { Call } from '../core/call.js';
+import { type Continuation, extendable, followedBy, inTurn, rejected } from '../core/continuation.js';
 import type { Deadline, DeadlineOwner } from '../core/deadline-queue.js';
 import { MeshError, TimeoutError } from '../core/errors.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
-import { sendSafely } from './attempt.js';
 import { Waiting, WaitingLine } from './waiting-line.js';
 
 /**
@@ -24,7 +24,15 @@ export interface ServiceBulkheadSettings {
   readonly queueTimeoutMs: number;
 }
 
-export class ServiceBulkhead implements DeadlineOwner<Waiter> {
+export function serviceBulkhead(next: Send, scope: ServiceScope, settings: ServiceBulkheadSettings): Send {
+  const bulkhead = new ServiceBulkhead(scope, settings);
+  return extendable((after) => {
+    const run = followedBy(next, inTurn(bulkhead, after));
+    return (call) => (bulkhead.enter() ? run(call) : bulkhead.queue(call, run, after));
+  });
+}
+
+class ServiceBulkhead implements DeadlineOwner<Waiter>, Continuation {
   /** Slots in use. */
   private active = 0;
   /** Calls admitted from the line that have not picked an endpoint yet: 0 or 1. */
@@ -32,35 +40,31 @@ export class ServiceBulkhead implements DeadlineOwner<Waiter> {
   private readonly line = new WaitingLine<Waiter>();
 
   constructor(
-    private readonly next: Send,
     private readonly scope: ServiceScope,
     private readonly settings: ServiceBulkheadSettings,
   ) {
     if (settings.queue > 0) scope.endpoints.onOpen(this.admit);
   }
 
-  readonly send = (call: Call): Promise<Reply> => {
-    if (this.line.size > 0 || this.starting > 0 || !this.hasRoom()) return this.queue(call);
+  /** Takes a slot, if there is one and nobody waits for it. */
+  enter(): boolean {
+    if (this.line.size > 0 || this.starting > 0 || !this.hasRoom()) return false;
     this.active++;
-    return this.run(call);
-  };
-
-  /** The slot is given back by functions made once, so that a call in the bulkhead costs no closure. */
-  private run(call: Call): Promise<Reply> {
-    return sendSafely(this.next, call).then(this.answered, this.failed);
+    return true;
   }
 
-  private readonly answered = (reply: Reply): Reply => {
+  replied(_call: Call, reply: Reply): Reply {
     if (reply.ending === undefined) reply.onEnd(this.free);
     else this.free();
     return reply;
-  };
+  }
 
-  private readonly failed = (error: unknown): never => {
+  failed(_call: Call, error: unknown): never {
     this.free();
     throw error;
-  };
+  }
 
+  /** A function made once, so that a call in the bulkhead costs no closure. */
   private readonly free = (): void => {
     this.active--;
     this.admit();
@@ -76,10 +80,11 @@ export class ServiceBulkhead implements DeadlineOwner<Waiter> {
     return endpoints.count === 0 && endpoints.busy > 0;
   }
 
-  private queue(call: Call): Promise<Reply> {
-    if (call.cancelled) return Promise.reject(call.cancelReason);
+  /** Waits for a slot, and then goes the way `run`. A call that gets none ends in `after`. */
+  queue(call: Call, run: Send, after: Continuation): Promise<Reply> {
+    if (call.cancelled) return rejected(call, call.cancelReason, after);
     const { queue, queueTimeoutMs } = this.settings;
-    if (this.line.size >= queue) return Promise.reject(this.full());
+    if (this.line.size >= queue) return rejected(call, this.full(), after);
     const nowMs = this.scope.clock.now();
     return call
       .wait<void>((resolve, reject) => {
@@ -88,7 +93,10 @@ export class ServiceBulkhead implements DeadlineOwner<Waiter> {
         waiter.deadline = this.scope.deadlines.set(queueTimeoutMs, nowMs, this, waiter);
         return () => this.forget(waiter);
       })
-      .then(() => this.start(call));
+      .then(
+        () => this.start(call, run, after),
+        (error) => after.failed(call, error),
+      );
   }
 
   /** Lets the first of the line in, if there is room. It calls again once that one has picked its endpoint. */
@@ -101,15 +109,15 @@ export class ServiceBulkhead implements DeadlineOwner<Waiter> {
     waiter.resolve();
   };
 
-  private start(call: Call): Promise<Reply> {
+  private start(call: Call, run: Send, after: Continuation): Reply | Promise<Reply> {
     this.starting--;
     const nowMs = this.scope.clock.now();
     call.nowMs = nowMs;
     if (call.cancelled || nowMs >= call.deadlineMs) {
       this.free();
-      throw call.cancelled ? call.cancelReason : this.timedOut('until its own time was over');
+      return after.failed(call, call.cancelled ? call.cancelReason : this.timedOut('until its own time was over'));
     }
-    const reply = this.run(call);
+    const reply = run(call);
     this.admit();
     return reply;
   }

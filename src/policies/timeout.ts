@@ -2,8 +2,8 @@ import { ConfigError } from '../core/errors.js';
 import { isToken } from '../core/http-token.js';
 import { durationMs, knownKeys } from '../core/options-check.js';
 import { definePolicy, type Level, type Policy } from '../core/policy.js';
-import { AttemptTimeout } from './attempt-timeout.js';
-import { CallTimeout } from './call-timeout.js';
+import { attemptTimeout } from './attempt-timeout.js';
+import { callTimeout } from './call-timeout.js';
 
 /** How long things may take. */
 export interface TimeoutOptions {
@@ -86,8 +86,8 @@ export function timeout(options: TimeoutOptions = {}): Policy {
     override,
     build(next, scope) {
       validate(scope.level);
-      if (scope.level === 'call') return new CallTimeout(next, scope, timeoutMs, bodyIdleTimeoutMs).send;
-      return new AttemptTimeout(next, scope, timeoutMs, deadlineHeader).send;
+      if (scope.level === 'call') return callTimeout(next, scope, timeoutMs, bodyIdleTimeoutMs);
+      return attemptTimeout(next, scope, timeoutMs, deadlineHeader);
     },
   });
 }

@@ -58,15 +58,17 @@ class PooledConnection implements Connection {
       const { basePath } = this.endpoint.instance;
       const path = basePath === '' ? call.path : basePath + call.path;
       const { body } = call;
+      // `blocking` is about pipelines, which there are none of: undici would look for more to write at each answer's headers.
       const options =
         body === undefined
-          ? { path, method: call.method, headers: call.headers, body: null, servername: this.servername }
+          ? { path, method: call.method, headers: call.headers, body: null, servername: this.servername, blocking: false }
           : {
               path,
               method: call.method,
               headers: headersWithLength(call, body),
               body: payload(body, exchange),
               servername: this.servername,
+              blocking: false,
             };
       pool.dispatch(options as Dispatcher.DispatchOptions, exchange as Dispatcher.DispatchHandler);
     });
