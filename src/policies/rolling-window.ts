@@ -3,15 +3,15 @@
  * rolling statistics). A window that moves only when something is counted would still hold yesterday's
  * failures at the first request of today; cockatiel's sampling breaker does.
  *
- * It covers between nine and ten tenths of its time. Plain numbers in one array, since an endpoint has one of
- * these and there may be thousands.
+ * It covers between nine and ten tenths of its time. Plain numbers in arrays, and one for failures only where there
+ * are any, since an endpoint has one of these and there may be thousands.
  */
 export class RollingWindow {
   successes = 0;
   failures = 0;
   private readonly bucketMs: number;
-  /** Successes and failures in turn, for each bucket. */
-  private readonly counts: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  private readonly successCounts: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  private failureCounts: number[] | undefined = undefined;
   /** The bucket that is filled now, counted from the start of the clock. */
   private current = 0;
 
@@ -25,13 +25,14 @@ export class RollingWindow {
 
   success(nowMs: number): void {
     const place = this.expire(nowMs);
-    this.counts[place] = (this.counts[place] as number) + 1;
+    this.successCounts[place] = (this.successCounts[place] as number) + 1;
     this.successes++;
   }
 
   failure(nowMs: number): void {
-    const place = this.expire(nowMs) + 1;
-    this.counts[place] = (this.counts[place] as number) + 1;
+    const place = this.expire(nowMs);
+    this.failureCounts ??= [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    this.failureCounts[place] = (this.failureCounts[place] as number) + 1;
     this.failures++;
   }
 
@@ -40,16 +41,17 @@ export class RollingWindow {
     this.expire(nowMs);
     if (this.successes > 0) {
       let bucket = this.current;
-      while (this.counts[placeOf(bucket)] === 0) bucket--;
-      const place = placeOf(bucket);
-      this.counts[place] = (this.counts[place] as number) - 1;
+      while (this.successCounts[bucket % BUCKETS] === 0) bucket--;
+      const place = bucket % BUCKETS;
+      this.successCounts[place] = (this.successCounts[place] as number) - 1;
       this.successes--;
     }
     this.failure(nowMs);
   }
 
   clear(): void {
-    this.counts.fill(0);
+    this.successCounts.fill(0);
+    this.failureCounts = undefined;
     this.successes = 0;
     this.failures = 0;
   }
@@ -61,21 +63,18 @@ export class RollingWindow {
     if (passed > 0) {
       this.current = bucket;
       if (passed >= BUCKETS) this.clear();
-      else for (let i = 0; i < passed; i++) this.empty(placeOf(bucket - i));
+      else for (let i = 0; i < passed; i++) this.empty((bucket - i) % BUCKETS);
     }
-    return placeOf(this.current);
+    return this.current % BUCKETS;
   }
 
   private empty(place: number): void {
-    this.successes -= this.counts[place] as number;
-    this.failures -= this.counts[place + 1] as number;
-    this.counts[place] = 0;
-    this.counts[place + 1] = 0;
+    this.successes -= this.successCounts[place] as number;
+    this.successCounts[place] = 0;
+    if (this.failureCounts === undefined) return;
+    this.failures -= this.failureCounts[place] as number;
+    this.failureCounts[place] = 0;
   }
 }
 
 const BUCKETS = 10;
-
-function placeOf(bucket: number): number {
-  return 2 * (bucket % BUCKETS);
-}
