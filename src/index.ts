@@ -4,6 +4,9 @@
  *
  * @packageDocumentation
  */
+export type { AnnouncedServer, AnnounceServerOptions } from './announcing/announce-server.js';
+export type { DrainOptions, DrainResult } from './announcing/drain.js';
+export type { AnnounceableServer } from './announcing/server-place.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
 export type { Load, LoadMeasure } from './balancing/load.js';
 export { type P2cOptions, p2c } from './balancing/p2c.js';
@@ -14,7 +17,17 @@ export { roundRobin } from './balancing/round-robin.js';
 export type { AttemptRecord, Call, CallHistory, Cancellable, Progress } from './core/call.js';
 export type { Clock, Timer } from './core/clock.js';
 export type { Deadline, DeadlineOwner, DeadlineQueue } from './core/deadline-queue.js';
-export type { Announcement, Discovery, DiscoveryHost, DiscoverySink, InstanceInput, Lease, SnapshotInfo, Stop } from './core/discovery.js';
+export type {
+  Announcement,
+  Discovery,
+  DiscoveryHost,
+  DiscoverySink,
+  InstanceInput,
+  Lease,
+  MemberReports,
+  SnapshotInfo,
+  Stop,
+} from './core/discovery.js';
 export type { Endpoint, Instance } from './core/endpoint.js';
 export { type EndpointView, LOAD, LOAD_STAMP } from './core/endpoint-view.js';
 export { ConfigError, MeshError, type MeshErrorCode, type MeshErrorInit, TimeoutError, UnknownServiceError } from './core/errors.js';
@@ -27,6 +40,16 @@ export type { Random } from './core/random.js';
 export { type RawHeaders, Reply, type ReplyOwner, type ReplyReader, type ReplySource } from './core/reply.js';
 export type { Payload, RequestBody } from './core/request-body.js';
 export type { Classifier, Outcome, Verdict } from './core/verdict.js';
+export { compositeDiscovery } from './discovery/composite.js';
+export type {
+  CompositeBaseOptions,
+  CompositeFallbackOptions,
+  CompositeMember,
+  CompositeOptions,
+  CompositeUnionOptions,
+  InstanceFilter,
+} from './discovery/composite-options.js';
+export type { DiskSnapshotOptions } from './discovery/disk-snapshot.js';
 export { type DnsDiscoveryOptions, dnsDiscovery } from './discovery/dns.js';
 export type { DnsRecordType, DnsServiceOptions } from './discovery/dns-names.js';
 export { type FileDiscoveryOptions, fileDiscovery } from './discovery/file.js';

@@ -1,5 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
+import { type AnnouncedServer, type AnnounceServerOptions, announceServer } from './announcing/announce-server.js';
+import { Announcements } from './announcing/announcements.js';
+import type { AnnounceableServer } from './announcing/server-place.js';
 import { systemClock } from './core/clock.js';
 import { DeadlineQueue } from './core/deadline-queue.js';
 import type { Announcement, DiscoveryHost, Lease } from './core/discovery.js';
@@ -7,12 +10,14 @@ import { ConfigError, MeshError } from './core/errors.js';
 import { EventEmitter, type MeshEventName, type MeshListener } from './core/events.js';
 import { durationMs, wholeNumberIn } from './core/options-check.js';
 import { systemRandom } from './core/random.js';
+import { DiskSnapshot } from './discovery/disk-snapshot.js';
 import { ServiceCache } from './discovery/service-cache.js';
 import { type MeshDispatcher, meshDispatcher } from './facade/dispatcher.js';
 import { type FacadeParts, type MeshFetch, meshFetch, serviceFetch } from './facade/fetch.js';
 import { Passthrough } from './facade/passthrough.js';
 import { TargetReader } from './facade/target.js';
 import { inspectMesh, type MeshState } from './inspect.js';
+import { memberReports } from './member-reports.js';
 import { MeshClock } from './mesh-clock.js';
 import { type MeshOptions, meshSettings } from './options.js';
 import { type MeshParts, Service } from './service.js';
@@ -66,10 +71,22 @@ export interface Mesh extends AsyncDisposable {
    */
   ready(services?: readonly string[], options?: ReadyOptions): Promise<void>;
   /**
-   * Announces an instance of a service in the mesh's registry, until the lease is closed.
-   * @throws MeshError where the mesh's discovery cannot announce.
+   * Announces an instance of a service in the mesh's registry, until the lease is closed. One that is announced already
+   * is taken back first: there are never two entries for it.
+   * @throws ConfigError for an instance that nobody could reach, and for an `announceTo` that the mesh does not have.
+   * @throws MeshError where the mesh's discovery cannot announce, or could not.
    */
   announce(announcement: Announcement): Promise<Lease>;
+  /**
+   * Announces a Node http, https or http2 server once it listens, for as long as it does, and drains it: out of the
+   * registry first, closed last, with no request lost in between.
+   * @throws ConfigError for an option that is out of its range, and for a listening server whose address nobody can call.
+   * @example
+   * const announced = mesh.announceServer(createServer(handler).listen(8080, '10.0.0.1'), { service: 'users' });
+   * await announced.ready;
+   * process.once('SIGTERM', () => announced.drain());
+   */
+  announceServer(server: AnnounceableServer, options: AnnounceServerOptions): AnnouncedServer;
   /** The whole state as plain JSON. */
   inspect(): MeshState;
   /** Refuses new calls, lets those under way finish within the grace, takes announcements back, closes every socket, watch and timer. */
@@ -96,7 +113,7 @@ export function createMesh(options: MeshOptions): Mesh {
   const inMeshContext: MeshParts['inMeshContext'] = AsyncLocalStorage.snapshot();
   const clock = new MeshClock(options.clock ?? systemClock, inMeshContext);
   const deadlines = new DeadlineQueue(clock);
-  const leases = new Set<Lease>();
+  const servers = new Set<AnnouncedServer>();
   let closing: Promise<void> | undefined;
 
   const host: DiscoveryHost = {
@@ -111,9 +128,36 @@ export function createMesh(options: MeshOptions): Mesh {
     announced(service, instance) {
       if (events.has('announcementRecovered')) events.emit('announcementRecovered', { service, instance });
     },
+    members: memberReports(discovery.name, events),
   };
   const refusal = () => (closing === undefined ? undefined : new MeshError('ERR_MESH_CLOSED', 'the mesh is closed'));
-  const parts: MeshParts = { discovery, host, clock, random, events, deadlines, transport, cache: settings.cache, inMeshContext, refusal };
+  const memory =
+    settings.cache.snapshot &&
+    new DiskSnapshot({
+      settings: settings.cache.snapshot,
+      source: discovery.name,
+      clock,
+      random,
+      lists: () => cache.all().flatMap(({ endpoints }) => endpoints.current ?? []),
+      failed(operation, error) {
+        const { path } = settings.cache.snapshot ?? { path: '' };
+        if (events.has('snapshotFailed')) events.emit('snapshotFailed', { path, operation, error });
+      },
+    });
+  const parts: MeshParts = {
+    discovery,
+    host,
+    clock,
+    random,
+    events,
+    deadlines,
+    transport,
+    cache: settings.cache,
+    memory,
+    inMeshContext,
+    refusal,
+  };
+  const announcements = new Announcements({ discovery, host, refusal, inMeshContext });
   const cache = new ServiceCache<Service>(settings.cache);
 
   /** What a new service is made of; there are none once the mesh is closing. */
@@ -165,31 +209,19 @@ export function createMesh(options: MeshOptions): Mesh {
     },
     async announce(announcement) {
       partsWhileOpen();
-      if (discovery.announce === undefined) {
-        throw new MeshError('ERR_MESH_CONFIG', `${discovery.name} is no registry: it has nowhere to announce`, {
-          service: announcement.service,
-        });
-      }
-      const lease = await inMeshContext(() => discovery.announce?.(announcement, host) as Promise<Lease>);
-      const refused = refusal();
-      if (refused !== undefined) {
-        await lease.close();
-        throw refused;
-      }
-      leases.add(lease);
-      return {
-        id: lease.id,
-        async close() {
-          leases.delete(lease);
-          await lease.close();
-        },
-      };
+      return await announcements.announce(announcement);
+    },
+    announceServer(server, options) {
+      partsWhileOpen();
+      return announceServer(server, options, { announcements, host, propagationMs: discovery.propagationMs, open: servers });
     },
     inspect: () => inspectMesh(cache.all(), discovery),
     close({ graceMs = 5_000 } = {}) {
       if (!(graceMs >= 0)) throw new ConfigError('close.graceMs', 'a number of milliseconds of at least 0', graceMs);
       // In the next microtask `closing` is set, and new calls are refused.
-      closing ??= Promise.resolve().then(() => shutDown({ leases, cache, deadlines, transport, discovery, clock }, graceMs));
+      closing ??= Promise.resolve().then(() =>
+        shutDown({ leases: new Set([...servers, ...announcements.open]), cache, memory, deadlines, transport, discovery, clock }, graceMs),
+      );
       return closing;
     },
     [Symbol.asyncDispose]: () => mesh.close(),

@@ -7,6 +7,7 @@ import type { Balancer } from './core/picker.js';
 import type { PolicyStack } from './core/policy.js';
 import type { Random } from './core/random.js';
 import type { Classifier } from './core/verdict.js';
+import { type DiskSnapshotOptions, type DiskSnapshotSettings, diskSnapshotSettings } from './discovery/disk-snapshot.js';
 import { mergePolicies, type PolicyLists } from './policies/merge-policies.js';
 import { standard } from './policies/standard.js';
 import { policyStack } from './policy-stack.js';
@@ -49,6 +50,8 @@ export interface CacheOptions {
   readonly negativeTtlMs?: number | undefined;
   /** For how long a call waits for the first list, in milliseconds, within its own time. Above 0; default 10,000. */
   readonly coldTimeoutMs?: number | undefined;
+  /** Where the last good lists are kept on disk, for a start while the registry is down. Default: nowhere. */
+  readonly snapshot?: DiskSnapshotOptions | undefined;
 }
 
 /** What a mesh is made of. */
@@ -95,6 +98,7 @@ export interface CacheSettings {
   readonly holdMs: number;
   readonly negativeTtlMs: number;
   readonly coldTimeoutMs: number;
+  readonly snapshot: DiskSnapshotSettings | undefined;
 }
 
 /** Options that were checked as a whole: nothing in them can fail at the first request. */
@@ -106,7 +110,7 @@ export interface MeshSettings {
 
 const MESH_KEYS = ['discovery', 'defaults', 'services', 'claims', 'unknownHosts', 'cache', 'transport', 'clock', 'random'];
 const SERVICE_KEYS = ['balancer', 'policies', 'host', 'connections', 'tls', 'classify'];
-const CACHE_KEYS = ['maxServices', 'holdMs', 'negativeTtlMs', 'coldTimeoutMs'];
+const CACHE_KEYS = ['maxServices', 'holdMs', 'negativeTtlMs', 'coldTimeoutMs', 'snapshot'];
 
 /** Checks the options and fills in the defaults. @throws ConfigError with the path of the first bad option. */
 export function meshSettings(options: MeshOptions): MeshSettings {
@@ -201,6 +205,7 @@ function cacheSettings(options: CacheOptions = {}): CacheSettings {
     holdMs: durationMs('cache.holdMs', options.holdMs ?? 30_000),
     negativeTtlMs: durationMs('cache.negativeTtlMs', options.negativeTtlMs ?? 1_000),
     coldTimeoutMs: durationMs('cache.coldTimeoutMs', options.coldTimeoutMs ?? 10_000),
+    snapshot: options.snapshot === undefined ? undefined : diskSnapshotSettings('cache.snapshot', options.snapshot),
   };
 }
 

@@ -10,6 +10,7 @@ import type { Level, Policy, Send, ServiceScope } from './core/policy.js';
 import type { Random } from './core/random.js';
 import type { Reply } from './core/reply.js';
 import { EndpointSet } from './discovery/endpoint-set.js';
+import type { ListMemory } from './discovery/list-memory.js';
 import type { Cached } from './discovery/service-cache.js';
 import type { MeshClock } from './mesh-clock.js';
 import type { CacheSettings, ServiceSettings } from './options.js';
@@ -27,6 +28,8 @@ export interface MeshParts {
   readonly deadlines: DeadlineQueue;
   readonly transport: Transport;
   readonly cache: CacheSettings;
+  /** Where lists are kept beyond the life of the process. */
+  readonly memory?: ListMemory | undefined;
   inMeshContext<T>(work: () => T): T;
   /** The error for calls that come once the mesh is closing, or undefined while it is open. */
   refusal(): MeshError | undefined;
@@ -59,6 +62,7 @@ export class Service implements Cached {
       clock,
       events,
       options: parts.cache,
+      memory: parts.memory,
       onRetired: (endpoint) => this.retire(endpoint),
     });
     const { connections, tls } = settings;

@@ -1,6 +1,6 @@
 import type { Clock } from './core/clock.js';
 import type { DeadlineQueue } from './core/deadline-queue.js';
-import type { Discovery, Lease } from './core/discovery.js';
+import type { Discovery } from './core/discovery.js';
 import { MeshError } from './core/errors.js';
 import type { ServiceCache } from './discovery/service-cache.js';
 import type { Service } from './service.js';
@@ -8,8 +8,11 @@ import type { Transport } from './transport/transport.js';
 
 /** What is there to close. */
 export interface ShutDownParts {
-  readonly leases: ReadonlySet<Lease>;
+  /** Announced instances and servers. */
+  readonly leases: ReadonlySet<{ close(): Promise<void> }>;
   readonly cache: ServiceCache<Service>;
+  /** Where the last good lists are kept. */
+  readonly memory: { close(): Promise<void> } | undefined;
   readonly deadlines: DeadlineQueue;
   readonly transport: Transport;
   readonly discovery: Discovery;
@@ -18,16 +21,23 @@ export interface ShutDownParts {
 
 /** A registry that does not answer must not keep a process from ending; its leases expire by themselves. */
 const LEASES_MS = 5_000;
+/** Nor a disk. */
+const SNAPSHOT_MS = 2_000;
 
 /**
  * Ends a mesh in the order in which nobody is hurt: first the announcements, so that others send nothing more;
  * then the calls under way, those in queues and between two attempts included, may finish within the grace;
  * then whatever is left is cancelled, and every watch, connection and timer goes.
  */
-export async function shutDown({ leases, cache, deadlines, transport, discovery, clock }: ShutDownParts, graceMs: number): Promise<void> {
+export async function shutDown(
+  { leases, cache, memory, deadlines, transport, discovery, clock }: ShutDownParts,
+  graceMs: number,
+): Promise<void> {
   const takenBack = Promise.allSettled([...leases].map((lease) => closeOf(lease)));
   if (leases.size > 0) await within(LEASES_MS, takenBack, clock);
   await callsOver(cache, graceMs, clock);
+  // While the lists are there.
+  if (memory !== undefined) await within(SNAPSHOT_MS, memory.close(), clock);
   const closed = new MeshError('ERR_MESH_CLOSED', 'the mesh was closed while the call was under way');
   for (const service of cache.all()) service.active.cancelAll(closed);
   cache.close();

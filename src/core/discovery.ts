@@ -53,6 +53,18 @@ export interface DiscoverySink {
 /** Ends a watch. */
 export type Stop = () => void;
 
+/** How a source that is made of sources tells of a single one of them. */
+export interface MemberReports {
+  /** A member cannot be asked. Once an outage; its last list goes on serving. */
+  failed(service: string, member: string, error: unknown, staleForMs: number | undefined): void;
+  /** A member that had failed answers again. */
+  recovered(service: string, member: string, afterMs: number): void;
+  /** A member's list looked like a mistake and is not believed for `forMs`. */
+  held(service: string, from: number, to: number, forMs: number): void;
+  /** Requests go to the instances of another member from now on. `from` is undefined for the first. */
+  switched(service: string, from: string | undefined, to: string): void;
+}
+
 /** What a source may use of the mesh that watches through it. */
 export interface DiscoveryHost {
   /** Times and timers of a source go by this clock. */
@@ -65,6 +77,8 @@ export interface DiscoveryHost {
   announcementFailed(service: string, instance: string, error: unknown): void;
   /** Reports that an announced instance whose announcement had failed is in the registry again. */
   announced(service: string, instance: string): void;
+  /** For sources that are made of sources. Default: nobody wants to know. */
+  readonly members?: MemberReports | undefined;
 }
 
 /** What a service instance says about itself when it announces. */
@@ -103,6 +117,18 @@ export interface Discovery {
   declares?(service: string): boolean;
   /** Announces an instance until the lease is closed. */
   announce?(announcement: Announcement, host: DiscoveryHost): Promise<Lease>;
+  /** The names that `announceTo` may have, for a source that stands for several registries. Default: its own name. */
+  readonly registries?: readonly string[] | undefined;
+  /**
+   * How long it takes, in milliseconds, until all clients have seen that an instance left: what a server that drains
+   * waits for. Default: 2,000.
+   */
+  readonly propagationMs?: number | undefined;
+  /** What the source itself has to say about a service that is watched, as plain JSON, for `mesh.inspect()`. */
+  inspect?(service: string): unknown;
   /** Lets go of what all watches share. */
   close?(): Promise<void> | void;
 }
+
+/** How long a removal takes to reach all clients where the registry does not say: longer than the polls and watches of most. */
+export const DEFAULT_PROPAGATION_MS = 2_000;

@@ -27,6 +27,12 @@ export interface MeshEvents {
   registryRecovered: { service: string; source: string; afterMs: number };
   /** A list that looked like a mistake is not believed for the time being. */
   listHeld: { service: string; from: number; to: number; forMs: number };
+  /** A source has given no list yet; one that it gave before, `ageMs` ago, serves meanwhile. */
+  listRestored: { service: string; source: string; endpoints: number; ageMs: number };
+  /** The file with the last good lists could not be read, and is not used, or could not be written. Once until it can. */
+  snapshotFailed: { path: string; operation: 'read' | 'write'; error: unknown };
+  /** Requests go to the instances of another member of a composite source. `from` is undefined for the first. */
+  sourceSwitched: { service: string; source: string; from: string | undefined; to: string };
   /** A registry's entry was left out, since nothing can be sent to it. */
   instanceSkipped: { service: string; source: string; entry: string; reason: string };
   /** An announced instance may drop out of its registry, or did. It goes on trying. */

@@ -37,6 +37,8 @@ export class EndpointList {
   private change = 0;
   /** Endpoints that the change under way has named so far. */
   named = 0;
+  /** Counts what was different so far. */
+  revision = 0;
 
   constructor(
     private readonly view: EndpointView,
@@ -106,6 +108,7 @@ export class EndpointList {
     const member = this.members.get(id);
     if (member === undefined) return;
     this.members.delete(id);
+    this.revision++;
     const { endpoint } = member;
     this.view.remove(endpoint);
     this.observer.removed(endpoint);
@@ -122,6 +125,7 @@ export class EndpointList {
   private apply(instance: Instance, url: string): void {
     const { id } = instance;
     const member = this.members.get(id);
+    this.revision++;
     if (member !== undefined && sameAddress(member.endpoint.instance, instance)) {
       const { endpoint } = member;
       // The view compares with what the endpoint was, so it is told first.

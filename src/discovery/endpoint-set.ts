@@ -1,56 +1,23 @@
 import type { Call } from '../core/call.js';
-import type { Clock } from '../core/clock.js';
-import type { Discovery, DiscoveryHost, InstanceInput } from '../core/discovery.js';
+import type { InstanceInput } from '../core/discovery.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { EndpointView } from '../core/endpoint-view.js';
 import { MeshError, show, TimeoutError } from '../core/errors.js';
-import type { EventEmitter } from '../core/events.js';
+import type { CurrentList } from './disk-snapshot.js';
 import { EndpointList } from './endpoint-list.js';
+import type { EndpointSetInit, EndpointSetState } from './endpoint-set-state.js';
 import { addressOf, idOfEntry } from './instance.js';
+import { LoanedList } from './list-memory.js';
 import { ListWaiters } from './list-waiters.js';
 import { ShrinkGuard } from './shrink-guard.js';
 import { SkipReports } from './skip-reports.js';
 import { isUnknownService, SourceHealth } from './source-health.js';
 import { type News, SourceWatch } from './source-watch.js';
 
-/** How long lists are doubted, failures remembered and first lists waited for. All in milliseconds. */
-export interface EndpointSetOptions {
-  /** How long a list that lost most of its endpoints is not believed. Default 30,000. */
-  readonly holdMs?: number | undefined;
-  /** How long callers fail at once after a failed first lookup. Default 1,000. */
-  readonly negativeTtlMs?: number | undefined;
-  /** How long a call waits for the first list. Default 10,000. */
-  readonly coldTimeoutMs?: number | undefined;
-}
+export type { EndpointSetInit, EndpointSetOptions, EndpointSetState } from './endpoint-set-state.js';
 
-/** What an `EndpointSet` is made of. */
-export interface EndpointSetInit {
-  readonly service: string;
-  readonly discovery: Discovery;
-  readonly host: DiscoveryHost;
-  readonly clock: Clock;
-  readonly events: EventEmitter;
-  readonly options?: EndpointSetOptions | undefined;
-  /** A removed endpoint has nothing in flight any more: close its connections. */
-  onRetired(endpoint: Endpoint): void;
-  /** The list has just lost its last endpoint. */
-  onEmpty?(): void;
-}
-
-/** Where a service's list comes from and how fresh it is: plain JSON. Times are by the mesh's clock. */
-export interface EndpointSetState {
-  readonly source: string;
-  readonly state: 'pending' | 'ready';
-  readonly endpoints: number;
-  /** Removed endpoints that still have something in flight. */
-  readonly draining: number;
-  /** For how long the list was not confirmed. */
-  readonly listAgeMs?: number;
-  /** Since when the source fails. */
-  readonly staleSinceMs?: number;
-  readonly lastError?: string;
-  readonly held?: { readonly from: number; readonly to: number; readonly removing: readonly string[]; readonly untilMs: number };
-}
+/** Besides what the source says: a hold is over, or it has said nothing for a while. */
+type SetNews = News | { readonly kind: 'holdOver' } | { readonly kind: 'silence' };
 
 /**
  * The endpoints of one service, kept up to date by one watch.
@@ -74,7 +41,8 @@ export class EndpointSet {
   private readonly skips: SkipReports;
   private readonly negativeTtlMs: number;
   private readonly coldTimeoutMs: number;
-  private readonly inbox: (News | { readonly kind: 'holdOver' })[] = [];
+  private readonly loan: LoanedList;
+  private readonly inbox: SetNews[] = [];
   private applying = false;
   private closed = false;
   private drained: (() => void)[] = [];
@@ -110,11 +78,13 @@ export class EndpointSet {
     this.watch = new SourceWatch(service, discovery, host, this.negativeTtlMs, (news) => this.receive(news));
     this.guard = new ShrinkGuard(clock, options.holdMs ?? 30_000, () => this.receive({ kind: 'holdOver' }));
     this.waiters = new ListWaiters(clock);
+    this.loan = new LoanedList(service, init.memory, clock);
     this.skips = new SkipReports((entry, reason) => host.skipped(service, entry, reason));
   }
 
   /** Begins to watch, once. The source runs in the async context of this call. */
   start(): void {
+    this.loan.begin(() => this.receive({ kind: 'silence' }));
     this.watch.start();
   }
 
@@ -184,18 +154,30 @@ export class EndpointSet {
     return this.health.staleSinceMs;
   }
 
+  /** The list as its source gave it; undefined while it gave none. */
+  get current(): CurrentList | undefined {
+    if (!this.isReady || this.loan.isServing) return undefined;
+    const instances = Array.from(this.view, ({ instance }) => instance);
+    return { service: this.init.service, revision: this.list.revision, instances, staleSinceMs: this.staleSinceMs };
+  }
+
   inspect(): EndpointSetState {
     const { listAgeMs, staleSinceMs, lastError } = this.health;
     const { held } = this.guard;
+    const { discovery, service } = this.init;
+    const snapshotAgeMs = this.loan.ageMs;
+    const sources = discovery.inspect?.(service);
     return {
-      source: this.init.discovery.name,
+      source: discovery.name,
       state: this.isReady ? 'ready' : 'pending',
       endpoints: this.list.size,
       draining: this.list.drainingCount,
       ...(listAgeMs !== undefined && { listAgeMs }),
+      ...(snapshotAgeMs !== undefined && { snapshotAgeMs }),
       ...(staleSinceMs !== undefined && { staleSinceMs }),
       ...(lastError !== undefined && { lastError: lastError instanceof Error ? lastError.message : show(lastError) }),
       ...(held !== undefined && { held: { ...held, removing: [...held.removing] } }),
+      ...(sources !== undefined && { sources }),
     };
   }
 
@@ -208,6 +190,7 @@ export class EndpointSet {
     if (!this.closed) {
       this.closed = true;
       this.watch.stop();
+      this.loan.end();
       this.waiters.close(() => this.closedError());
     }
     if (!this.applying) this.letGo();
@@ -215,7 +198,7 @@ export class EndpointSet {
   }
 
   /** Takes news in, and applies it unless other news is being applied further down the call stack. */
-  private receive(news: News | { readonly kind: 'holdOver' }): void {
+  private receive(news: SetNews): void {
     this.inbox.push(news);
     if (this.applying) return;
     this.applying = true;
@@ -230,9 +213,12 @@ export class EndpointSet {
     else if (size > 0 && this.list.size === 0) this.init.onEmpty?.();
   }
 
-  private apply(news: News | { readonly kind: 'holdOver' }): void {
-    if (news.kind === 'failed') {
-      this.applyFailure(news.error);
+  private apply(news: SetNews): void {
+    if (news.kind === 'silence') {
+      if (!this.loan.isAwaited(() => this.receive(news))) this.restore();
+    } else if (news.kind === 'failed') {
+      // What is remembered may be on its way from the disk.
+      if (this.isReady || !this.loan.isAwaited(() => this.receive(news))) this.applyFailure(news.error);
     } else if (news.kind === 'holdOver') {
       // While the source fails, nobody confirms what was doubted: it waits for the next list.
       if (this.health.staleSinceMs === undefined) this.removeAll(this.guard.end());
@@ -282,8 +268,32 @@ export class EndpointSet {
     }
     // Before the first list, a change that leaves nothing says nothing about what there is.
     if (!this.isReady && this.list.size === 0) return;
+    if (this.loan.isServing) {
+      if (this.list.named === 0) return;
+      // The source has begun to tell. What it does not name before long was only in the snapshot.
+      const lent = this.list.unnamed();
+      if (lent.length > 0) this.guard.hold(lent, this.list.named, this.list.size);
+    }
     this.health.answered();
     this.listCame();
+  }
+
+  /** Serves the list that is remembered while the source gives none. */
+  private restore(): void {
+    if (this.isReady) return;
+    const remembered = this.loan.take();
+    if (remembered === undefined) return;
+    this.list.begin();
+    this.skips.beginList();
+    for (const input of remembered.instances) {
+      if (this.closed) return;
+      this.list.upsert(input);
+    }
+    this.isReady = true;
+    const { events, service, discovery } = this.init;
+    const { size: endpoints } = this.list;
+    if (events.has('listRestored')) events.emit('listRestored', { service, source: discovery.name, endpoints, ageMs: remembered.ageMs });
+    this.waiters.listCame(this.view.size);
   }
 
   private applyFailure(error: unknown): void {
@@ -293,6 +303,7 @@ export class EndpointSet {
       if (this.isReady) this.applyList([], false);
     } else {
       this.health.failed(error ?? new Error('the source failed and did not say why'));
+      this.restore();
     }
     // With a list in hand nobody has to hear of it; without one, waiting for better news would only be longer.
     if (!this.isReady) this.waiters.failed(() => this.health.errorForCaller());
@@ -305,6 +316,8 @@ export class EndpointSet {
   private listCame(): void {
     if (this.closed) return;
     this.isReady = true;
+    this.loan.end();
+    this.init.memory?.changed();
     this.waiters.listCame(this.view.size);
   }
 

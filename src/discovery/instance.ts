@@ -77,7 +77,7 @@ export function likelyId(input: InstanceInput): string | undefined {
  * Whether an entry says nothing new about an endpoint that was made from the URL text `url`: what makes a
  * refresh of a long list cheap.
  */
-export function saysTheSame(endpoint: Endpoint, url: string, input: InstanceInput): boolean {
+export function saysTheSame(endpoint: Pick<Endpoint, 'instance'>, url: string, input: InstanceInput): boolean {
   const { id, weight, priority, zone, metadata } = endpoint.instance;
   if (typeof input === 'string') {
     return input === url && input === id && weight === 1 && priority === 0 && zone === undefined && sameMetadata(metadata, undefined);

@@ -35,6 +35,10 @@ const RENEWALS_PER_LEASE = 3;
 const RENEWAL_JITTER = 0.2;
 /** Removing is tried this often: an instance that is going away has no time for more. */
 const REMOVAL_TRIES = 3;
+/** All of them together have this long, less than a mesh gives its leases when it closes. Then the lease runs out by itself. */
+const REMOVAL_MS = 4_000;
+/** For how long entering and removing keep the process alive, whose sockets to registries do not. */
+const FIRST_STEP_MS = 30_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 
@@ -42,10 +46,14 @@ export class Registration implements Lease {
   readonly id: string;
   private readonly controller = new AbortController();
   private timer: Timer | undefined = undefined;
+  /** The step under way, or the last one: there is one at a time, so that a slow registry gets no queue of them. */
   private step: Promise<void> = Promise.resolve();
+  private isStepping = false;
   private closing: Promise<void> | undefined = undefined;
   private failures = 0;
   private isLost = false;
+  /** Whether the registry lost the instance while a step was under way, which may have entered it before that. */
+  private isLostAgain = false;
 
   constructor(private readonly init: RegistrationInit) {
     this.id = init.id;
@@ -53,15 +61,29 @@ export class Registration implements Lease {
 
   /** Enters the instance for the first time. Rejects if that fails, and then nothing goes on. */
   async begin(): Promise<void> {
-    await this.init.steps.register(this.controller.signal);
-    this.renewLater();
+    const { host, steps } = this.init;
+    const awake = host.clock.setTimer(() => {}, FIRST_STEP_MS);
+    this.isStepping = true;
+    const entering = steps.register(this.controller.signal);
+    this.step = entering.catch(() => {});
+    try {
+      await entering;
+    } catch (error) {
+      this.controller.abort(error);
+      throw error;
+    } finally {
+      awake.cancel();
+      this.isStepping = false;
+    }
+    this.afterSuccess();
   }
 
   /** The registry let it be known that the instance is not in it (its session expired): it is entered anew at once. */
   lost(reason: unknown): void {
-    if (this.closing !== undefined || this.isLost) return;
+    if (this.controller.signal.aborted) return;
     this.missing(reason);
-    this.next(0);
+    if (this.isStepping) this.isLostAgain = true;
+    else this.next(0);
   }
 
   /** Takes the instance out, once, however often it is called. Rejects if the registry could not be told. */
@@ -71,52 +93,69 @@ export class Registration implements Lease {
   }
 
   private async end(): Promise<void> {
+    const { clock } = this.init.host;
     this.timer?.cancel();
     this.controller.abort(new Error('the announcement was taken back'));
+    const limit = new AbortController();
+    const late = new Promise<never>((_, reject) => {
+      limit.signal.addEventListener('abort', () => reject(limit.signal.reason));
+    });
+    const timer = clock.setTimer(() => limit.abort(new Error(`the registry could not be told within ${REMOVAL_MS} ms`)), REMOVAL_MS);
+    try {
+      await Promise.race([this.remove(limit.signal), late]);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  private async remove(signal: AbortSignal): Promise<void> {
     // A renewal under way could bring the instance back after its removal.
     await this.step;
-    const { signal } = new AbortController();
     for (let attempt = 1; ; attempt++) {
       try {
         await this.init.steps.remove(signal);
         return;
       } catch (error) {
-        if (attempt === REMOVAL_TRIES) throw error;
-        await new Promise<void>((resolve) => this.init.host.clock.setTimer(resolve, this.retryMs(attempt)));
+        if (attempt === REMOVAL_TRIES || signal.aborted) throw error;
+        await this.wait(this.retryMs(attempt), signal);
       }
     }
   }
 
-  private renewLater(): void {
-    const { leaseMs, host } = this.init;
-    this.next((leaseMs / RENEWALS_PER_LEASE) * (1 - RENEWAL_JITTER * host.random.next()));
+  private wait(delayMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.init.host.clock.setTimer(resolve, delayMs);
+      signal.addEventListener('abort', () => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   private next(delayMs: number): void {
     this.timer?.cancel();
-    if (this.closing !== undefined) return;
+    if (this.controller.signal.aborted) return;
     this.timer = this.init.host.clock.setTimer(() => {
-      // One step at a time: a slow registry gets no queue of them.
-      this.step = this.step.then(() => this.renew());
+      this.isStepping = true;
+      this.step = this.renew();
     }, delayMs);
     if (!this.init.keepAlive) this.timer.unref();
   }
 
   private async renew(): Promise<void> {
     const { signal } = this.controller;
-    if (signal.aborted) return;
     const { service, host, steps } = this.init;
     try {
       if (this.isLost || !(await steps.renew(signal))) {
         if (signal.aborted) return;
         if (!this.isLost) this.missing(new Error('the registry does not know the instance any more'));
+        this.isLostAgain = false;
         await steps.register(signal);
       }
-      if (this.isLost || this.failures > 0) host.announced(service, this.id);
-      this.isLost = false;
-      this.failures = 0;
-      if (!signal.aborted) this.renewLater();
+      this.isStepping = false;
+      this.afterSuccess();
     } catch (error) {
+      this.isStepping = false;
       if (signal.aborted) return;
       this.failures++;
       // Once for each time that it begins to fail, not at every renewal.
@@ -125,9 +164,26 @@ export class Registration implements Lease {
     }
   }
 
+  private afterSuccess(): void {
+    if (this.controller.signal.aborted) return;
+    const { service, leaseMs, host } = this.init;
+    if (this.isLostAgain) {
+      // Not at once: a registry that loses it each time must not be asked without a pause.
+      this.isLostAgain = false;
+      this.failures++;
+      this.next(this.retryMs(this.failures));
+      return;
+    }
+    if (this.isLost || this.failures > 0) host.announced(service, this.id);
+    this.isLost = false;
+    this.failures = 0;
+    this.next((leaseMs / RENEWALS_PER_LEASE) * (1 - RENEWAL_JITTER * host.random.next()));
+  }
+
   private missing(reason: unknown): void {
+    const { isLost } = this;
     this.isLost = true;
-    if (this.failures === 0) this.init.host.announcementFailed(this.init.service, this.id, reason);
+    if (!isLost && this.failures === 0) this.init.host.announcementFailed(this.init.service, this.id, reason);
   }
 
   /** Full jitter, and no later than the next renewal would have come: the lease is running out. */

@@ -1,4 +1,11 @@
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import {
+  type Agent,
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../core/clock.js';
@@ -13,6 +20,10 @@ export interface HttpClientOptions {
   readonly tls?:
     | (SecureContextOptions & { readonly servername?: string | undefined; readonly rejectUnauthorized?: boolean | undefined })
     | undefined;
+  /** Makes the connections, in place of one for `tls`: that of a proxy. Closed along with the client. */
+  readonly agent?: Agent | undefined;
+  /** What to set when a server gives no answer, for errors. Default none. */
+  readonly advice?: string | undefined;
 }
 
 /** One request to a registry. */
@@ -96,13 +107,14 @@ export class HttpClient {
   close(): void {
     this.http.destroy();
     this.https.destroy();
+    this.options.agent?.destroy();
   }
 
   private open({ server, path, method = 'GET', headers, body, timeoutMs, signal }: HttpRequest) {
     const url = new URL(server.replace(/\/+$/, '') + path);
     const isTls = url.protocol === 'https:';
     const sent: ClientRequest = (isTls ? httpsRequest : httpRequest)(url, {
-      agent: isTls ? this.https : this.http,
+      agent: this.options.agent ?? (isTls ? this.https : this.http),
       method,
       signal,
       headers: body === undefined ? { ...headers } : { 'content-length': Buffer.byteLength(body), ...headers },
@@ -121,7 +133,7 @@ export class HttpClient {
       sent.on('error', reject);
     });
     sent.end(body);
-    const { source } = this.options;
+    const { source, advice } = this.options;
     return {
       headers: answered,
       destroy: () => sent.destroy(),
@@ -131,7 +143,7 @@ export class HttpClient {
         const reason = timedOut
           ? `did not answer ${method} ${pathOf(path)} within ${timeoutMs} ms`
           : `could not be asked (${reasonOf(cause)})`;
-        return new RegistryError({ source, server: withoutCredentials(server), what: reason, cause });
+        return new RegistryError({ source, server: withoutCredentials(server), what: reason, advice, cause });
       },
     };
   }

@@ -3,6 +3,9 @@
  *
  * @packageDocumentation
  */
+
+export type { ConformanceCase, ConformanceSubject, ConformanceTraits, EnteredInstance } from './conformance/subject.js';
+export { discoveryConformance } from './conformance.js';
 export { type MockRegistry, mockRegistry } from './mock-registry.js';
 export { type MockAnswer, type MockRequest, type MockScript, type MockTransport, mockTransport } from './mock-transport.js';
 export { seededRandom } from './seeded-random.js';

@@ -1,5 +1,6 @@
 import type { Announcement, Discovery, DiscoveryHost, DiscoverySink, InstanceInput, Lease, Stop } from '../core/discovery.js';
 import { UnknownServiceError } from '../core/errors.js';
+import { announcedInstance } from '../discovery/announced-instance.js';
 
 /** A registry in memory, with the faults of real ones at hand. */
 export interface MockRegistry extends Discovery {
@@ -106,14 +107,15 @@ export function mockRegistry(initial: Readonly<Record<string, readonly InstanceI
       delayMs = ms;
     },
     async announce(announcement: Announcement): Promise<Lease> {
-      const { service, ...instance } = announcement;
+      const { service, url, id, weight, zone, metadata } = announcedInstance(announcement);
       if (failure !== undefined) throw failure;
-      registry.add(service, instance);
-      const id = idOf(instance);
+      registry.add(service, { url, id, weight, zone, metadata });
+      let isOpen = true;
       return {
         id,
         async close() {
-          if (lists.get(service)?.has(id) === true) registry.remove(service, id);
+          if (isOpen && lists.get(service)?.has(id) === true) registry.remove(service, id);
+          isOpen = false;
         },
       };
     },

@@ -135,10 +135,6 @@ describe('an announced instance', () => {
   it('goes on when a renewal fails, and reports that once', async (test) => {
     const { folder, discovery, host } = announcer(test, join(temporaryFolder(test), 'registry'));
     await announce(discovery, { service: 'users', url: 'http://a' }, host);
-    const warnings: string[] = [];
-    const listen = (warning: Error) => warnings.push(warning.message);
-    process.on('warning', listen);
-    test.after(() => process.off('warning', listen));
     rmSync(folder, { recursive: true });
     // Permissions would not stop root; a file in the place of the folder stops everybody.
     writeFileSync(folder, 'not a folder');
@@ -146,12 +142,13 @@ describe('an announced instance', () => {
       await host.clock.advance(LEASE_MS / 3);
       await until(() => host.clock.pendingTimers > 0, 'the renewal');
     }
-    await until(() => warnings.length > 0, 'the report');
+    assert.equal(host.announcements.length, 1, `${host.announcements}`);
+    assert.match(host.announcements[0] ?? '', /^failed: E(?:EXIST|NOTDIR)/);
     rmSync(folder);
     await host.clock.advance(LEASE_MS / 3);
     await until(() => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json')), 'the file');
-    assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? '', /the renewal of 'users'/);
+    await until(() => host.announcements.length === 2, 'the report that it is there again');
+    assert.equal(host.announcements[1], 'announced');
   });
 
   it('clears away what instances left that died long ago, and nothing else', async (test) => {

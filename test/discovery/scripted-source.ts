@@ -9,7 +9,7 @@ import { VirtualClock } from '../../src/testing/virtual-clock.js';
 
 /** A source that says what the test says. */
 export class ScriptedSource implements Discovery {
-  readonly name = 'script';
+  readonly name: string = 'script';
   watches = 0;
   stops = 0;
   /** The sinks of all watches, the newest last. */
@@ -34,15 +34,21 @@ export class ScriptedSource implements Discovery {
   }
 }
 
-/** A host whose chance is fixed by a seed, and which notes what is skipped. */
+/** A host whose chance is fixed by a seed, and which notes what it is told. */
 export class TestHost implements DiscoveryHost {
   readonly skippedEntries: { service: string; entry: string; reason: string }[] = [];
+  /** What became of announcements: 'failed: reason', 'announced'. */
+  readonly announcements: string[] = [];
   constructor(
     readonly clock: VirtualClock = new VirtualClock(),
     readonly random: Random = seededRandom(1),
   ) {}
-  announcementFailed(): void {}
-  announced(): void {}
+  announcementFailed(_service: string, _instance: string, error: unknown): void {
+    this.announcements.push(`failed: ${error instanceof Error ? error.message : error}`);
+  }
+  announced(): void {
+    this.announcements.push('announced');
+  }
   skipped(service: string, entry: string, reason: string): void {
     this.skippedEntries.push({ service, entry, reason });
   }

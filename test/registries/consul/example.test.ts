@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { startConsul } from '../servers/consul.js';
+import { registryOf } from './under-test.js';
+
+const run = promisify(execFile);
+const SECONDS = 1_000;
+
+describe('a process that uses Consul', () => {
+  it('may be the example: it ends by itself, and leaves nothing in the registry', async (test) => {
+    const consul = await startConsul();
+    test.after(() => consul.stop());
+    const example = fileURLToPath(new URL('../../../examples/registries/consul.js', import.meta.url));
+    const { stdout } = await run(process.execPath, [example, consul.address], { timeout: 30 * SECONDS });
+    assert.match(stdout, /users answers: Ada, Bob\norders answers: the shop\n/);
+    assert.match(stdout, /calls go on: Bob answers\nAda is out of Consul/);
+    assert.deepEqual(Object.keys((await consul.call('/v1/agent/services')) as object), []);
+  });
+
+  it('ends although a service is watched and an instance is announced', async (test) => {
+    const consul = await startConsul();
+    test.after(() => consul.stop());
+    const sources = new URL('../../../src/', import.meta.url).href;
+    const program = `
+      import { createMesh } from '${sources}index.js';
+      import { consulDiscovery } from '${sources}registries/consul/index.js';
+      const mesh = createMesh({ discovery: consulDiscovery({ address: '${consul.address}' }) });
+      await mesh.announce({ service: 'users', url: 'http://10.0.0.1:80' });
+      await mesh.ready(['users'], { minEndpoints: 1 });
+      console.log('ready');`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], { timeout: 30 * SECONDS });
+    assert.equal(stdout, 'ready\n');
+    assert.equal((await registryOf(consul).entries('users')).length, 1);
+  });
+});

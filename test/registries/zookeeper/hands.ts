@@ -1,0 +1,100 @@
+import zooKeeper, { type Client } from 'node-zookeeper-client';
+import type { EnteredInstance } from '../support/registry-under-test.js';
+
+/**
+ * Somebody else's hands in ZooKeeper: a client of its own, used as the package means it to be used. It writes what a
+ * Java service with Curator would write.
+ */
+export class Hands {
+  private constructor(
+    readonly client: Client,
+    private readonly root: string,
+  ) {}
+
+  /** Connects, and waits for the session. */
+  static async connect(servers: string, root = '/services', sessionTimeoutMs = 10_000): Promise<Hands> {
+    const client = zooKeeper.createClient(servers, { sessionTimeout: sessionTimeoutMs, retries: 3, spinDelay: 100 });
+    const connected = new Promise<void>((resolve) => client.once('connected', resolve));
+    client.connect();
+    await connected;
+    return new Hands(client, root);
+  }
+
+  get isConnected(): boolean {
+    return this.client.getState() === zooKeeper.State.SYNC_CONNECTED;
+  }
+
+  /** Writes a persistent znode, or changes it. */
+  async write(path: string, data: Buffer): Promise<void> {
+    const exists = await this.call<unknown>((done) => this.client.exists(path, done));
+    if (exists !== null) await this.call((done) => this.client.setData(path, data, done));
+    else {
+      await this.makeFolder(path.slice(0, path.lastIndexOf('/')));
+      await this.call((done) => this.client.create(path, data, done));
+    }
+  }
+
+  /** Writes many new znodes below one, several hundred on the way at a time. */
+  async writeNew(folder: string, entries: readonly (readonly [name: string, data: Buffer])[]): Promise<void> {
+    await this.makeFolder(folder);
+    for (let start = 0; start < entries.length; start += 500) {
+      const some = entries.slice(start, start + 500);
+      await Promise.all(some.map(([name, data]) => this.call((done) => this.client.create(`${folder}/${name}`, data, done))));
+    }
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    if (path !== '') await this.call((done) => this.client.mkdirp(path, done));
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.call((done) => this.client.remove(path, (error) => done(error, undefined)));
+  }
+
+  children(path: string): Promise<readonly string[]> {
+    return this.call<readonly string[]>((done) => this.client.getChildren(path, done)).catch(() => []);
+  }
+
+  read(path: string): Promise<Buffer> {
+    return this.call((done) => this.client.getData(path, done));
+  }
+
+  nodeOf(service: string, id: string): string {
+    return `${this.root}/${service}/${encodeURIComponent(id)}`;
+  }
+
+  call<T>(act: (done: (error: unknown, result: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      act((error, result) => (error === null || error === undefined ? resolve(result) : reject(error)));
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.client.once('disconnected', () => resolve());
+      this.client.close();
+    });
+  }
+}
+
+/** What Curator writes for an instance. */
+export function curatorData(service: string, { id, url, weight, zone, metadata }: EnteredInstance): Buffer {
+  const { protocol, hostname, port } = new URL(url);
+  const isTls = protocol === 'https:';
+  const texts = { ...metadata, ...(weight !== undefined && { weight: String(weight) }), ...(zone !== undefined && { zone }) };
+  return Buffer.from(
+    JSON.stringify({
+      name: service,
+      id,
+      address: hostname,
+      port: isTls ? null : Number(port),
+      sslPort: isTls ? Number(port) : null,
+      payload: { '@class': 'org.springframework.cloud.zookeeper.discovery.ZookeeperInstance', id, name: service, metadata: texts },
+      registrationTimeUTC: 1_700_000_000_000,
+      serviceType: 'DYNAMIC',
+      uriSpec: {
+        parts: ['scheme', '://', 'address', ':', 'port'].map((value) => ({ value, variable: /^[a-z]/.test(value) })),
+      },
+    }),
+  );
+}
