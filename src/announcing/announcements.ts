@@ -40,9 +40,10 @@ export class Announcements {
   async announce(announcement: Announcement): Promise<Lease> {
     const { service, id } = this.check(announcement);
     const key = JSON.stringify([announcement.announceTo ?? '', service.toLowerCase(), id]);
-    const place: Place = this.places.get(key) ?? { lease: undefined, turn: Promise.resolve() };
+    const known = this.places.get(key);
+    const place: Place = known ?? { lease: undefined, turn: Promise.resolve() };
     this.places.set(key, place);
-    const entering = place.turn.then(() => this.enter(announcement, place));
+    const entering = known === undefined ? this.enter(announcement, place) : known.turn.then(() => this.enter(announcement, place));
     this.take(key, place, entering);
     const lease = await entering;
     return { id: lease.id, close: () => this.close(lease, key, place) };
@@ -69,7 +70,7 @@ export class Announcements {
     const before = place.lease;
     place.lease = undefined;
     // What could not be taken out is replaced by what is entered now.
-    await before?.close().catch(() => {});
+    if (before !== undefined) await before.close().catch(() => {});
     throwIf(refusal());
     const lease = new OpenLease(await inMeshContext(() => discovery.announce?.(announcement, host) as Promise<Lease>), this.leases);
     const refused = refusal();

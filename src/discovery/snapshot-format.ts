@@ -28,7 +28,7 @@ export interface KeptList {
 export class SnapshotFormatError extends Error {}
 
 const HEAD = JSON.stringify({ format: 'fetchmesh lists', version: 1 });
-const INSTANCES_PER_TURN = 500;
+const INSTANCES_PER_TURN = 100;
 const CHARACTERS_PER_TURN = 256 * 1_024;
 
 /** Tells lists apart. */

@@ -168,6 +168,26 @@ describe('the source in use', () => {
     assert.deepEqual(sink.ids, B);
   });
 
+  it('is not followed by one that has just failed, where there is another', (test) => {
+    const [first, second, third] = [new NamedSource('first'), new NamedSource('second'), new NamedSource('third')];
+    const { sink } = watched(test, [first, second, third]);
+    first.sink.snapshot(A);
+    second.sink.snapshot(B);
+    third.sink.snapshot(instances(1, 21));
+    second.sink.failed(DOWN);
+    first.sink.patch({ remove: A });
+    assert.deepEqual(sink.ids, instances(1, 21));
+  });
+
+  it('keeps an instance that it names again while its empty list is doubted', async (test) => {
+    const { first, sink, clock } = pair(test);
+    first.sink.snapshot(A);
+    first.sink.snapshot([]);
+    first.sink.patch({ upsert: A.slice(0, 1) });
+    await clock.advance(30_000);
+    assert.deepEqual(sink.ids, A.slice(0, 1));
+  });
+
   it('says so when the last instance of all sources goes', (test) => {
     const { first, second, sink } = pair(test);
     first.sink.snapshot(A);

@@ -63,6 +63,14 @@ describe('a union of sources', () => {
     assert.deepEqual(sink.ids, ['a', 'c']);
   });
 
+  it('does not take an instance out that another source has under the same id, too', (test) => {
+    const { first, second, sink } = pair(test);
+    first.sink.snapshot([named('a', 1, 5)]);
+    second.sink.snapshot([named('a', 1, 7)]);
+    first.sink.patch({ remove: ['a'] });
+    assert.deepEqual(sink.last, { kind: 'patch', upsert: 1, remove: [] }, 'it keeps its endpoint, with its history');
+  });
+
   it('tells different instances of one id apart by the name of the later source', (test) => {
     const { first, second, sink } = pair(test);
     first.sink.snapshot([named('users-1', 1)]);

@@ -112,6 +112,17 @@ describe('a snapshot on disk', () => {
     assert.equal((await process(path, { clock }).recall('users'))?.ageMs, 60_000);
   });
 
+  it('has the newer of two lists that the source stood by until the same moment', async (test) => {
+    const path = place(test);
+    const { set, clock, snapshot } = process(path, { writeDelayMs: 10 });
+    set('users', instances(2), 0);
+    await clock.advance(20);
+    await until(() => existsSync(path) && clock.pendingTimers > 0, 'the file');
+    set('users', instances(3), 0);
+    await snapshot.close();
+    assert.deepEqual(await process(path).urlsOf('users'), instances(3));
+  });
+
   it('is not used when it is older than the options allow', async (test) => {
     const path = place(test);
     const before = process(path);

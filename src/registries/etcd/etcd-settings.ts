@@ -10,7 +10,7 @@ export interface EtcdDiscoveryOptions {
    * next. Default 'http://127.0.0.1:2379'.
    */
   readonly endpoints?: string | readonly string[] | undefined;
-  /** What all keys begin with. A service's instances are the keys that begin with this, its name and a slash. Default 'services/'. */
+  /** What all keys begin with, taken as it is. A service's instances are the keys that begin with this, its name and a slash. Default 'services/'. */
   readonly prefix?: string | undefined;
   /** A user of etcd's. Needs `password`. Default: none, for an etcd without authentication. */
   readonly username?: string | undefined;

@@ -60,8 +60,7 @@ export class ServiceWatch {
     const stop = (): void => ending.abort(session.signal.reason);
     session.signal.addEventListener('abort', stop, { once: true });
     try {
-      if (await this.goesOn(server, ending.signal)) this.sink.patch({});
-      else await this.list(server, ending.signal);
+      if (!(await this.goesOn(server, ending.signal))) await this.list(server, ending.signal);
       await this.follow(server, session, ending);
     } catch (error) {
       if (!session.signal.aborted) this.gateway.failed(server, error);
@@ -128,7 +127,11 @@ export class ServiceWatch {
     checkQuiet();
     try {
       const end = await watchKeys(this.gateway, server, this.purpose, this.seen + 1, ending.signal, {
-        watching: () => session.healthy(),
+        watching: () => {
+          session.healthy();
+          // The list stands, if it was not listed just now.
+          this.sink.patch({});
+        },
         put: (entry) => this.entries.put(entry),
         deleted: (key, revision) => this.entries.delete(key, revision),
         seen: (revision) => {

@@ -42,9 +42,13 @@ export class MemberList {
 
   /** All names there are. Returns those that are new, whose znodes have to be read. */
   setNames(names: readonly string[]): string[] {
-    const there = new Set(names);
-    this.drop([...this.members.keys()].filter((name) => !there.has(name)));
-    return names.filter((name) => !this.members.has(name));
+    const added = names.filter((name) => !this.members.has(name));
+    // Mostly nobody has left, and then nobody has to be looked for.
+    if (names.length - added.length < this.members.size) {
+      const there = new Set(names);
+      this.drop([...this.members.keys()].filter((name) => !there.has(name)));
+    }
+    return added;
   }
 
   /** What reading some znodes has shown. */

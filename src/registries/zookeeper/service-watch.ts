@@ -8,8 +8,8 @@ import type { SessionMember } from './session.js';
 import type { NodeChange, WatchTable } from './watch-table.js';
 import { CODE, isCode } from './zookeeper-error.js';
 
-/** Znodes that are read at a time. Servers answer in order, so a few hundred on the way keep them busy. */
-const READS_AT_A_TIME = 256;
+/** Znodes that are read at a time: enough to keep a server busy, and few enough for their answers to be a short piece of work. */
+const READS_AT_A_TIME = 128;
 /**
  * When a service gains or loses a member, the names of all of them are to be read again, and ten thousand names are
  * most of a megabyte. So that takes its time: a millisecond since the last time for each hundred names.

@@ -76,6 +76,7 @@ describe("a service's list as Consul repeats it", () => {
     const { take, skipped, list } = healthList();
     take([entry('a'), entry('bad', { Port: 0 }), { Node: null, Service: 7 }]);
     take([entry('a', { Port: 1 }), entry('bad', { Port: 0 }), { Node: null, Service: 7 }]);
+    take([entry('a', { Port: 1 }), { ...entry('bad', { Port: 0 }), Checks: [{ Output: 'another text' }] }, { Node: null, Service: 7 }]);
     assert.equal(skipped.length, 2);
     assert.match(skipped.join('\n'), /bad on node-of-bad: it has no port/);
     assert.deepEqual(idsOf(take([entry('a'), entry('bad', { Port: 80 })])).upsert, ['a', 'bad']);

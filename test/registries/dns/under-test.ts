@@ -37,6 +37,7 @@ export const startBind: StartRegistry = async () => {
       ids: false,
       announces: false,
       tellsUnknown: true,
+      wholeUrls: false,
     },
     server: bind,
     isReachedByTcp: false,

@@ -11,6 +11,8 @@ export class Relay {
   private held: (() => void)[] = [];
   /** Requests that came through so far. */
   requests = 0;
+  /** Bytes of answers that came through so far. */
+  answered = 0;
 
   constructor(private readonly target: string) {}
 
@@ -71,6 +73,7 @@ export class Relay {
       this.sockets.add(from);
       from.on('error', () => {});
       from.on('data', (chunk: Buffer) => {
+        if (from === far) this.answered += chunk.length;
         if (from === near) {
           if (chunk.includes('POST /')) this.requests++;
           if (this.clogAt !== undefined && chunk.includes(this.clogAt)) {

@@ -43,7 +43,7 @@ describe('a service in etcd', () => {
     const sink = sourceInTest(test, { endpoints: etcd.endpoints }).watch('pages');
     await until(() => sink.list.size === ids.length, 'the whole list');
     assert.deepEqual(sink.ids, ids);
-    assert.deepEqual(sink.said, [{ kind: 'snapshot', live: false }]);
+    assert.deepEqual(sink.said[0], { kind: 'snapshot', live: false });
     await put('pages', 'i-0007', '10.7.7.7:80');
     await put('pages', 'new');
     await remove('pages', 'i-0008');
@@ -136,6 +136,33 @@ describe('a service in etcd', () => {
     await until(() => sink.list.has('e'), 'the watch after the compaction');
   });
 
+  it('needs no new list after a compaction of what etcd has said was seen', async (test) => {
+    const own = await startEtcd({ flags: ['--experimental-watch-progress-notify-interval=100ms'] });
+    const relay = new Relay(own.server.address);
+    test.after(async () => {
+      relay.stop();
+      await own.stop();
+    });
+    const enter = (name: string) => own.call('kv/put', { key: base64(name), value: base64('{"Op":0,"Addr":"10.0.0.1:80"}') });
+    await enter('services/quiet/a');
+    const sink = sourceInTest(test, { endpoints: await relay.start() }).watch('quiet');
+    await until(() => sink.list.size === 1 && relay.requests === 2, 'the list');
+    const last = Number(((await enter('elsewhere')) as { header: { revision: string } }).header.revision);
+    // Nothing happens to the service, so whatever comes is a notification of progress. The second one is of the time after the write.
+    for (let notes = 0; notes < 2; notes++) {
+      const before = relay.answered;
+      await until(() => relay.answered > before, 'a notification');
+    }
+    relay.cut();
+    await own.call('kv/compaction', { revision: last, physical: true });
+    const requests = relay.requests;
+    relay.mend();
+    await until(() => relay.requests >= requests + 2, 'the question whether to go on, and the watch');
+    await enter('services/quiet/b');
+    await until(() => sink.list.size === 2, 'the change');
+    assert.equal(relay.requests, requests + 2);
+  });
+
   it('survives a compaction that comes between its list and its watch', async (test) => {
     const { relay, endpoint } = await throughRelay(test);
     for (const id of ['a', 'b']) await put('overtaken', id);
@@ -163,7 +190,8 @@ describe('a service in etcd', () => {
     await own.restart({ empty: true });
     await until(() => snapshotsOf(sink) === 2, 'the empty list');
     // A list that was asked for: the mesh holds its removals back.
-    assert.deepEqual(sink.last, { kind: 'snapshot', live: false });
+    assert.deepEqual(sink.said.filter(({ kind }) => kind === 'snapshot').at(-1), { kind: 'snapshot', live: false });
+    assert.equal(sink.list.size, 0);
     await enter('a');
     await until(() => sink.list.has('a'), 'the instance that is entered anew');
   });
@@ -204,7 +232,7 @@ describe('a service in etcd', () => {
     const sink = sourceInTest(test, { endpoints: endpoint, livenessMs: 300, requestTimeoutMs: 300 }).watch('dead');
     await until(() => sink.said.length > 0, 'the list');
     await put('dead', 'a');
-    await until(() => sink.list.size === 1 && sink.said.length > 1, 'the watch');
+    await until(() => sink.list.size === 1 && sink.said.length > 2, 'the watch');
     relay.clog();
     await until(() => failuresOf(sink).length > 0, 'the failure');
     assert.match(failuresOf(sink)[0] ?? '', /^etcd at http:\/\/127\.0\.0\.1:\d+ did not answer POST \/v3\/kv\/range within 300 ms: /);

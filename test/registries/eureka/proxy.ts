@@ -11,14 +11,17 @@ export interface Proxy {
   readonly seen: string[];
   /** Answers a request in the server's place; false leaves it to the server. */
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** What requests wait for before they go on to the server. */
+  gate: Promise<void>;
 }
 
 export async function startProxy(test: TestContext, target: string): Promise<Proxy> {
   const seen: string[] = [];
-  const server = createServer((incoming, response) => {
+  const server = createServer(async (incoming, response) => {
     const path = incoming.url ?? '';
     seen.push(`${incoming.method} ${decodeURIComponent(path.replace(/^\/eureka/, '').replace(/\?.*/, ''))}`);
     if (proxy.intercept(incoming, response)) return;
+    await proxy.gate;
     const outgoing = request(`${target}${path}`, { method: incoming.method, headers: incoming.headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
@@ -31,6 +34,11 @@ export async function startProxy(test: TestContext, target: string): Promise<Pro
     server.close();
     server.closeAllConnections();
   });
-  const proxy: Proxy = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/eureka`, seen, intercept: () => false };
+  const proxy: Proxy = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/eureka`,
+    seen,
+    intercept: () => false,
+    gate: Promise.resolve(),
+  };
   return proxy;
 }

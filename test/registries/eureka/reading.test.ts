@@ -3,6 +3,7 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { createMesh, MeshError } from '../../../src/index.js';
 import type { EurekaDiscoveryOptions } from '../../../src/registries/eureka/index.js';
 import { RecordingSink } from '../../discovery/recording-sink.js';
+import { signalled } from '../../integration/support/waiting.js';
 import { eventually } from '../servers/eventually.js';
 import { brokenEntries, nativeEntry } from './entries.js';
 import { startProxy } from './proxy.js';
@@ -288,13 +289,23 @@ describe('a real Eureka whose window misses changes, and that asks for a passwor
   });
 
   it('is doubted when a list has lost most of its instances', async (test) => {
-    const mesh = createMesh({ discovery: registry.source(), cache: { holdMs: 60_000 } });
-    test.after(() => mesh.close());
-    await mesh.ready(['users'], { minEndpoints: 5 });
     const ids = ['b', 'c', 'd', 'e', 'g'];
-    for (const id of ids) await registry.eureka.call(`/apps/USERS/${id}`, { method: 'DELETE' });
-    await eventually('the doubt', () => Object(mesh.inspect().services.users?.discovery).held !== undefined);
-    assert.ok((mesh.inspect().services.users?.endpoints.length ?? 0) >= 2);
+    const proxy = await startProxy(test, registry.server.address);
+    const options = { servers: proxy.url, username: basicAuth.user, password: basicAuth.password, requestTimeoutMs: 60_000 };
+    const mesh = createMesh({ discovery: registry.source(options), cache: { holdMs: 60_000 } });
+    test.after(() => mesh.close());
+    await mesh.ready(['users'], { minEndpoints: ids.length });
+    const { promise, resolve } = signalled();
+    proxy.gate = promise;
+    const { length } = proxy.seen;
+    await eventually('a request waits', () => proxy.seen.length > length);
+    for (const id of ids.slice(1)) await registry.eureka.call(`/apps/USERS/${id}`, { method: 'DELETE' });
+    await eventually('the server shows it', async () => (await registry.entries('users')).length === 2);
+    resolve();
+    const state = () => Object(mesh.inspect().services.users?.discovery).held;
+    await eventually('the doubt', () => state() !== undefined);
+    assert.deepEqual([state().from, state().to], [ids.length, 1]);
+    assert.equal(mesh.inspect().services.users?.endpoints.length, ids.length);
   });
 
   const refusals: [string, EurekaDiscoveryOptions, RegExp][] = [

@@ -19,6 +19,7 @@ export const startKubernetesUnderTest: StartRegistry = async () => {
       ids: true,
       announces: false,
       tellsUnknown: true,
+      wholeUrls: false,
     },
     server: kubernetes,
     isReachedByTcp: true,

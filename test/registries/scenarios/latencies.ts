@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createMesh, type Discovery, type DiscoveryHost, type Lease, type Mesh } from '../../../src/index.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { systemRandom } from '../../../src/core/random.js';
+import { createMesh, type Discovery, type DiscoveryHost, type Lease, type Mesh } from '../../../src/index.js';
 import { Replica } from '../../support/replicas.js';
 import type { EnteredInstance, RegistryUnderTest } from '../support/registry-under-test.js';
 

@@ -35,7 +35,11 @@ const WATCHER = fileURLToPath(new URL('./many-instances-watcher.js', import.meta
 /** Fills a registry, has another process watch it, and changes one instance after the other for a while. */
 export async function manyInstances(
   registry: RegistryUnderTest,
-  { instances = 10_000, perSecond = 100, forMs = 5_000 }: { readonly instances?: number; readonly perSecond?: number; readonly forMs?: number } = {},
+  {
+    instances = 10_000,
+    perSecond = 100,
+    forMs = 5_000,
+  }: { readonly instances?: number; readonly perSecond?: number; readonly forMs?: number } = {},
 ): Promise<ManyInstances> {
   await registry.putMany(
     SERVICE,
@@ -43,7 +47,9 @@ export async function manyInstances(
   );
   const watcher = fork(WATCHER, [JSON.stringify(registry.recipe()), SERVICE, `${instances}`], { execArgv: ['--expose-gc'] });
   const next = async <Kind extends WatcherReport['kind']>(kind: Kind): Promise<WatcherReport & { readonly kind: Kind }> => {
-    const gone = once(watcher, 'exit').then(([code]) => Promise.reject(new Error(`the watcher ended with ${code} before it said '${kind}'`)));
+    const gone = once(watcher, 'exit').then(([code]) =>
+      Promise.reject(new Error(`the watcher ended with ${code} before it said '${kind}'`)),
+    );
     gone.catch(() => {});
     const [report] = (await Promise.race([once(watcher, 'message'), gone])) as [WatcherReport];
     if (report.kind !== kind) throw new Error(`the watcher said '${report.kind}' and not '${kind}'`);
@@ -73,7 +79,12 @@ export async function manyInstances(
 }
 
 /** Changes the weight or, where there are none, the address of one instance after the other. As fast as asked, or as fast as the registry takes it. */
-async function change(registry: RegistryUnderTest, instances: number, perSecond: number, forMs: number): Promise<{ count: number; perSecond: number }> {
+async function change(
+  registry: RegistryUnderTest,
+  instances: number,
+  perSecond: number,
+  forMs: number,
+): Promise<{ count: number; perSecond: number }> {
   const startedMs = performance.now();
   let count = 0;
   const step = Math.max(1, Math.floor(instances / 997));

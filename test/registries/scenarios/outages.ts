@@ -44,7 +44,10 @@ export async function outages(registry: RegistryUnderTest, holdMs: number): Prom
   await enterSteady();
   try {
     const ofNetwork = registry.isReachedByTcp
-      ? await Promise.all([broken(registry, 'unreachable', holdMs, late('unreachable')), broken(registry, 'failing', holdMs, late('failing'))])
+      ? await Promise.all([
+          broken(registry, 'unreachable', holdMs, late('unreachable')),
+          broken(registry, 'failing', holdMs, late('failing')),
+        ])
       : [];
     const frozen = await held(registry, 'frozen', holdMs, late('frozen'), {
       begin: async () => registry.server.freeze(),
@@ -95,7 +98,12 @@ async function held(
   }
 }
 
-async function broken(registry: RegistryUnderTest, kind: 'unreachable' | 'failing', holdMs: number, late: EnteredInstance): Promise<Outage> {
+async function broken(
+  registry: RegistryUnderTest,
+  kind: 'unreachable' | 'failing',
+  holdMs: number,
+  late: EnteredInstance,
+): Promise<Outage> {
   const network = await Network.to(registry.server.address);
   const traffic = new Traffic(registry.discovery({ via: network.address, livenessMs: LIVENESS_MS }), SERVICE);
   try {

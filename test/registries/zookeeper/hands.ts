@@ -11,13 +11,22 @@ export class Hands {
     private readonly root: string,
   ) {}
 
-  /** Connects, and waits for the session. */
+  /** Connects, and waits for the session. The package waits for ever for a server that takes it on in the middle of an election, so it is begun anew. */
   static async connect(servers: string, root = '/services', sessionTimeoutMs = 10_000): Promise<Hands> {
-    const client = zooKeeper.createClient(servers, { sessionTimeout: sessionTimeoutMs, retries: 3, spinDelay: 100 });
-    const connected = new Promise<void>((resolve) => client.once('connected', resolve));
-    client.connect();
-    await connected;
-    return new Hands(client, root);
+    for (let attempt = 1; ; attempt++) {
+      const client = zooKeeper.createClient(servers, { sessionTimeout: sessionTimeoutMs, retries: 3, spinDelay: 100 });
+      const isConnected = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(false), 5_000);
+        client.once('connected', () => {
+          clearTimeout(timer);
+          resolve(true);
+        });
+        client.connect();
+      });
+      if (isConnected) return new Hands(client, root);
+      client.close();
+      if (attempt === 6) throw new Error(`no session with ${servers}`);
+    }
   }
 
   get isConnected(): boolean {

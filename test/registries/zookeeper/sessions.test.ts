@@ -89,12 +89,12 @@ describe('a session with ZooKeeper', { concurrency: 3 }, () => {
       names.map((name) => [name, entry('many', name)] as const),
     );
     const line = await CuttableLine.to(t, zooKeeper.servers);
-    const source = sourceOf(t, { servers: line.address, sessionTimeoutMs: 10_000 });
+    const source = sourceOf(t, { servers: line.address, sessionTimeoutMs: 10_000, requestTimeoutMs: 10_000 });
     const { sink } = watching(t, source, 'many');
-    await until(() => sink.list.size === 10_000, 'the list');
+    await eventually(async () => sink.list.size === 10_000, 'the list');
     line.cut();
     line.mend();
-    await until(() => sink.said.some(({ kind }) => kind === 'failed') && sink.last?.kind === 'patch', 'the reconnection');
+    await eventually(async () => sink.said.some(({ kind }) => kind === 'failed') && sink.last?.kind === 'patch', 'the reconnection');
     const last = names.at(-1) ?? '';
     await hands.write(`/services/many/${last}`, entry('many', last, 9090));
     await until(() => JSON.stringify(sink.list.get(last)).includes('9090'), 'the change');
