@@ -54,7 +54,7 @@ export class LowestCostPicker implements Picker {
     // The usual cases stand here, and the rest apart: the engine inlines a pick into its caller as long as it is small.
     if (view.uniform) {
       if (view.count >= this.pairFrom) return view.bySlot[this.ofTwo(view, nowMs)];
-      if (view.count <= this.fullScanUpTo) return view.bySlot[this.ofAll(view, nowMs)];
+      if (view.count > 1 && view.count <= this.fullScanUpTo) return view.bySlot[this.ofAll(view, nowMs)];
     }
     return view.bySlot[this.otherwise(view, nowMs)];
   }
@@ -91,9 +91,9 @@ export class LowestCostPicker implements Picker {
     return first + ((second - first) & -(secondCost < firstCost));
   }
 
-  /** Of all endpoints, -1 where there are none; of k that cost the same, each is left with the chance 1/k: the last of them replaces the one held so often. */
+  /** Of all endpoints; of k that cost the same, each is left with the chance 1/k: the last of them replaces the one held so often. */
   private ofAll({ slots, count, cells }: EndpointView, nowMs: number): number {
-    let best = -1;
+    let best = slots[0] as number;
     let lowest = Number.POSITIVE_INFINITY;
     let ties = 0;
     for (let place = 0; place < count; place++) {

@@ -28,7 +28,8 @@ export interface ServerPlan {
   readonly address: string;
   readonly command: string;
   readonly parameters: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Default its temporary folder. */
+  readonly workingFolder?: string;
   /** Puts into the data folder what has to be there before it starts. */
   readonly prepare?: () => void;
   /** Whether it answers; an error means no. */
@@ -141,11 +142,10 @@ export class ChildServer implements ServerProcess {
 
   /** Output goes to a file, so that nobody has to read it, and nothing of a forgotten server keeps the process alive. */
   private spawn(): ChildProcess {
-    const { command, parameters, environment, site } = this.plan;
+    const { command, parameters, site, workingFolder = site.folder } = this.plan;
     const output = openSync(this.logFile, 'a');
     const child = spawn(command, parameters, {
-      cwd: site.folder,
-      env: { ...process.env, ...environment },
+      cwd: workingFolder,
       detached: true,
       stdio: ['ignore', output, output],
     });
