@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../../../src/core/clock.js';
 import { systemRandom } from '../../../src/core/random.js';
 import { createMesh, type Discovery, type DiscoveryHost, type Lease, type Mesh } from '../../../src/index.js';
@@ -23,6 +23,7 @@ export interface Spread {
 
 const SERVICE = 'moving';
 const SEEN_WITHIN_MS = 30_000;
+const PAUSE_MS = 250;
 
 /** Announces an instance and takes it back, again and again, while somebody calls the service without a pause. */
 export async function latencies(registry: RegistryUnderTest, rounds: number): Promise<Latencies> {
@@ -41,12 +42,15 @@ export async function latencies(registry: RegistryUnderTest, rounds: number): Pr
       const announcedMs = performance.now();
       const leave = await enter(registry, announcer, instance);
       served.push((await watch.firstAnswer()) - announcedMs);
+      await delay(PAUSE_MS);
       const removedMs = performance.now();
       await leave();
       const seenMs = await watch.removal();
       removed.push(Math.max(0, watch.lastSentMs - removedMs));
       seen.push(Math.max(0, watch.lastSentMs - seenMs));
       await watch.stop();
+      // Each change is one of its own: sources that put changes of a burst together would be measured at that.
+      await delay(PAUSE_MS);
     }
   } finally {
     await mesh.close({ graceMs: 0 });

@@ -160,6 +160,7 @@ export class Kubernetes implements ServerProcess {
     return this.server.kill();
   }
 
+  /** Empty means that its etcd restarts empty as well: it keeps nothing itself. */
   async restart({ empty = false }: RestartOptions = {}): Promise<void> {
     await this.server.kill();
     if (empty) await this.etcd.restart({ empty });
