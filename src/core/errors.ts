@@ -108,13 +108,29 @@ export class UnknownServiceError extends MeshError {
  */
 export class ConfigError extends MeshError {
   override name = 'ConfigError';
+  /** The value that was there; of a URL, without its credentials. */
+  readonly got: unknown;
+
   constructor(
     readonly path: string,
     readonly expected: string,
-    readonly got: unknown,
+    got: unknown,
   ) {
-    super('ERR_MESH_CONFIG', `${path} must be ${expected}, got ${show(got)}`);
+    const shown = typeof got === 'string' ? withoutCredentials(got) : got;
+    super('ERR_MESH_CONFIG', `${path} must be ${expected}, got ${show(shown)}`);
+    this.got = shown;
   }
+}
+
+/** A URL as errors may show it. Any other text stays as it is. */
+export function withoutCredentials(url: string): string {
+  // What cannot be parsed may have a password that is not written as URLs want it, with a slash or a question mark.
+  if (URL.canParse(url) && !hasCredentials(new URL(url))) return url;
+  return url.replace(/^([a-z][a-z\d+.-]*:\/\/).*@/is, '$1');
+}
+
+function hasCredentials({ username, password }: URL): boolean {
+  return username !== '' || password !== '';
 }
 
 /** Adds to an error what only the end of a call knows: the attempts that came before it. */

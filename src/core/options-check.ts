@@ -38,3 +38,16 @@ function range(min: number, max: number): string {
   if (max === Number.POSITIVE_INFINITY) return `of at least ${min}`;
   return `from ${min} to ${max}`;
 }
+
+/** One of a few values. */
+export function oneOf<const Choice extends string>(path: string, value: unknown, choices: readonly Choice[]): Choice {
+  const choice = choices.find((each) => each === value);
+  if (choice !== undefined) return choice;
+  throw new ConfigError(path, choices.map((each) => `'${each}'`).join(' or '), value);
+}
+
+/** A truth value. */
+export function trueOrFalse(path: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new ConfigError(path, 'true or false', value);
+}

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Discovery } from '../core/discovery.js';
 import { ConfigError } from '../core/errors.js';
-import { durationMs, knownKeys } from '../core/options-check.js';
+import { durationMs, knownKeys, trueOrFalse } from '../core/options-check.js';
 import { parserFor } from './file-format.js';
 import { InstanceFolder } from './instance-folder.js';
 import { ServiceFile } from './service-file.js';
@@ -42,10 +42,9 @@ const PATH = 'fileDiscovery';
 export function fileDiscovery(options: string | FileDiscoveryOptions): Discovery {
   const given: FileDiscoveryOptions = typeof options === 'string' ? { path: options } : options;
   knownKeys(PATH, given, ['path', 'leaseMs', 'pollMs', 'keepAlive']);
-  const { keepAlive = false } = given;
   if (typeof given.path !== 'string' || given.path === '')
     throw new ConfigError(`${PATH}.path`, 'the path of a file or a folder', given.path);
-  if (typeof keepAlive !== 'boolean') throw new ConfigError(`${PATH}.keepAlive`, 'true or false', keepAlive);
+  const keepAlive = trueOrFalse(`${PATH}.keepAlive`, given.keepAlive ?? false);
   const leaseMs = durationMs(`${PATH}.leaseMs`, given.leaseMs ?? 10_000);
   const pollMs = durationMs(`${PATH}.pollMs`, given.pollMs ?? 2_000);
   // The working directory may change later.

@@ -24,7 +24,7 @@ export interface RegistrationInit {
   readonly id: string;
   /** How long the registry keeps an instance that says nothing. */
   readonly leaseMs: number;
-  /** Whether the announced instance keeps the process alive. */
+  /** Whether the announced instance keeps the process alive: between its steps and within them. */
   readonly keepAlive: boolean;
   readonly host: DiscoveryHost;
   readonly steps: RegistrationSteps;
@@ -37,8 +37,10 @@ const RENEWAL_JITTER = 0.2;
 const REMOVAL_TRIES = 3;
 /** All of them together have this long, less than a mesh gives its leases when it closes. Then the lease runs out by itself. */
 const REMOVAL_MS = 4_000;
-/** For how long entering and removing keep the process alive, whose sockets to registries do not. */
+/** For how long entering keeps the process alive, whose sockets to registries do not. */
 const FIRST_STEP_MS = 30_000;
+/** Any time will do: the timer that keeps the process alive is set again. */
+const AWAKE_MS = 3_600_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 
@@ -46,6 +48,8 @@ export class Registration implements Lease {
   readonly id: string;
   private readonly controller = new AbortController();
   private timer: Timer | undefined = undefined;
+  /** Keeps the process alive. */
+  private awake: Timer | undefined = undefined;
   /** The step under way, or the last one: there is one at a time, so that a slow registry gets no queue of them. */
   private step: Promise<void> = Promise.resolve();
   private isStepping = false;
@@ -62,7 +66,7 @@ export class Registration implements Lease {
   /** Enters the instance for the first time. Rejects if that fails, and then nothing goes on. */
   async begin(): Promise<void> {
     const { host, steps } = this.init;
-    const awake = host.clock.setTimer(() => {}, FIRST_STEP_MS);
+    this.awake = host.clock.setTimer(() => {}, FIRST_STEP_MS);
     this.isStepping = true;
     const entering = steps.register(this.controller.signal);
     this.step = entering.catch(() => {});
@@ -72,9 +76,10 @@ export class Registration implements Lease {
       this.controller.abort(error);
       throw error;
     } finally {
-      awake.cancel();
+      this.awake.cancel();
       this.isStepping = false;
     }
+    if (this.init.keepAlive && !this.controller.signal.aborted) this.stayAwake();
     this.afterSuccess();
   }
 
@@ -105,7 +110,12 @@ export class Registration implements Lease {
       await Promise.race([this.remove(limit.signal), late]);
     } finally {
       timer.cancel();
+      this.awake?.cancel();
     }
+  }
+
+  private stayAwake(): void {
+    this.awake = this.init.host.clock.setTimer(() => this.stayAwake(), AWAKE_MS);
   }
 
   private async remove(signal: AbortSignal): Promise<void> {
@@ -139,7 +149,7 @@ export class Registration implements Lease {
       this.isStepping = true;
       this.step = this.renew();
     }, delayMs);
-    if (!this.init.keepAlive) this.timer.unref();
+    this.timer.unref();
   }
 
   private async renew(): Promise<void> {

@@ -7,9 +7,9 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../core/clock.js';
 import { excerpt, RegistryError } from './registry-error.js';
+import type { TlsOptions } from './tls-options.js';
 
 /** How a registry's servers are reached. */
 export interface HttpClientOptions {
@@ -17,9 +17,7 @@ export interface HttpClientOptions {
   readonly source: string;
   readonly clock: Clock;
   /** TLS of `https:` servers: Node's own options. */
-  readonly tls?:
-    | (SecureContextOptions & { readonly servername?: string | undefined; readonly rejectUnauthorized?: boolean | undefined })
-    | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** Makes the connections, in place of one for `tls`: that of a proxy. Closed along with the client. */
   readonly agent?: Agent | undefined;
   /** What to set when a server gives no answer, for errors. Default none. */
@@ -143,7 +141,7 @@ export class HttpClient {
         const reason = timedOut
           ? `did not answer ${method} ${pathOf(path)} within ${timeoutMs} ms`
           : `could not be asked (${reasonOf(cause)})`;
-        return new RegistryError({ source, server: withoutCredentials(server), what: reason, advice, cause });
+        return new RegistryError({ source, server, what: reason, advice, cause });
       },
     };
   }
@@ -153,11 +151,6 @@ export class HttpClient {
 export function answered(method: string, path: string, { status, body }: HttpAnswer): string {
   const detail = excerpt(body);
   return `answered ${status} to ${method} ${pathOf(path)}${detail === '' ? '' : ` (${detail})`}`;
-}
-
-/** A server's address as errors may show it. */
-export function withoutCredentials(server: string): string {
-  return server.replace(/^([^/]*\/\/)[^/@]*@/, '$1');
 }
 
 /** Queries may hold tokens and say little. */

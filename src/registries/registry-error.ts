@@ -1,10 +1,10 @@
-import { MeshError } from '../core/errors.js';
+import { MeshError, withoutCredentials } from '../core/errors.js';
 
 /** What is known of a registry that could not be asked. */
 export interface RegistryFailure {
   /** The source's name: `consul`. */
   readonly source: string;
-  /** Which server: an address without credentials. */
+  /** Which server. Credentials in its URL are left out of the message. */
   readonly server: string;
   /** What happened, as the end of a sentence: `answered 403 to GET /v1/health/service/users (Permission denied)`. */
   readonly what: string;
@@ -24,7 +24,7 @@ export class RegistryError extends MeshError {
   readonly status: number | undefined;
 
   constructor({ source, server, what, advice, status, cause }: RegistryFailure) {
-    super('ERR_MESH_DISCOVERY', `${source} at ${server} ${what}${advice === undefined ? '' : `: ${advice}`}`, { cause });
+    super('ERR_MESH_DISCOVERY', `${source} at ${withoutCredentials(server)} ${what}${advice === undefined ? '' : `: ${advice}`}`, { cause });
     this.status = status;
   }
 }

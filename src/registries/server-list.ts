@@ -34,12 +34,22 @@ export class ServerList {
 export function httpServers(path: string, given: unknown): readonly string[] {
   const expected = "a URL such as 'http://127.0.0.1:8500', or a list of them";
   const servers = typeof given === 'string' ? [given] : given;
-  if (!Array.isArray(servers) || servers.length === 0) throw new ConfigError(path, expected, given);
+  if (!Array.isArray(servers) || servers.length === 0) throw new ConfigError(path, expected, shown(given));
   for (const server of servers) {
     const url = typeof server === 'string' && URL.canParse(server) ? new URL(server) : undefined;
     if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.search !== '' || url.hash !== '') {
-      throw new ConfigError(path, expected, server);
+      throw new ConfigError(path, expected, shown(server));
     }
   }
   return [...servers];
+}
+
+/** A URL object is refused like any other, and holds its password as readably. */
+function shown(given: unknown): unknown {
+  return typeof given === 'string' || given instanceof URL ? bareAddress(String(given)) : given;
+}
+
+/** An address that is refused, as errors may show it: what stands before an @ or after a ? may be secret. */
+export function bareAddress(address: string): string {
+  return address.replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, '$1').replace(/\?.+$/s, '?...');
 }

@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Clock } from '../../core/clock.js';
 import type { DiscoveryHost } from '../../core/discovery.js';
 import { type HttpAnswer, HttpClient } from '../http-client.js';
+import { readBeginning } from '../read-body.js';
 import { ServerList } from '../server-list.js';
-import { Liveness } from './liveness.js';
+import { ServerLiveness } from '../server-liveness.js';
 import type { ConsulSettings } from './options.js';
 import { type RefusedRequest, refusal } from './refusal.js';
 import { TokenSource } from './token.js';
@@ -29,17 +31,22 @@ export interface IncomingAnswer {
   done(): void;
 }
 
+/** Errors are a line of text; whatever else it is, this is enough of it. */
+const LONGEST_REFUSAL_BYTES = 4_096;
+
 /** The agents of one Consul, with the token that goes to each and the watch on their silence. */
 export class Agents {
   readonly servers: ServerList;
+  private readonly clock: Clock;
   private readonly client: HttpClient;
   private readonly token: TokenSource;
-  private readonly liveness: Liveness;
+  private readonly liveness: ServerLiveness;
 
   constructor(
     private readonly settings: ConsulSettings,
     { clock, random }: DiscoveryHost,
   ) {
+    this.clock = clock;
     const { addresses, tls, livenessMs, requestTimeoutMs } = settings;
     this.servers = new ServerList(addresses, random);
     this.client = new HttpClient({
@@ -49,9 +56,9 @@ export class Agents {
       advice: "set address to that of a running agent, as in 'http://127.0.0.1:8500'",
     });
     this.token = new TokenSource(settings);
-    this.liveness = new Liveness(clock, livenessMs, async (server) => {
+    this.liveness = new ServerLiveness(clock, livenessMs, async (server, _watcher, signal) => {
       // Needs no permission, and the agent has to ask a server for it: so both are alive.
-      await this.client.request({ server, path: '/v1/status/leader', timeoutMs: requestTimeoutMs });
+      await this.client.request({ server, path: '/v1/status/leader', timeoutMs: requestTimeoutMs, signal });
     });
   }
 
@@ -90,9 +97,9 @@ export class Agents {
     const { server, path, signal } = request;
     const controller = new AbortController();
     const abort = (): void => controller.abort(signal?.reason);
-    const heardNothing = this.liveness.waitFor(server, (error) => controller.abort(error));
+    const leave = this.liveness.join(server, { dead: (error) => controller.abort(error) });
     const done = (): void => {
-      heardNothing();
+      leave();
       signal?.removeEventListener('abort', abort);
     };
     if (signal?.aborted === true) abort();
@@ -109,7 +116,7 @@ export class Agents {
         this.liveness.heard(server);
         const status = message.statusCode ?? 0;
         if (status === 200) return { status, headers: message.headers, message, hasToken: token !== undefined, done };
-        const answer = { status, headers: message.headers, body: await beginningOf(message) };
+        const answer = { status, headers: message.headers, body: await this.beginningOf(message) };
         throw refusal(await this.refused(request), answer);
       });
     } catch (error) {
@@ -146,6 +153,10 @@ export class Agents {
     throw refused.error;
   }
 
+  private beginningOf(message: IncomingMessage): Promise<string> {
+    return readBeginning(message, { clock: this.clock, idleMs: this.settings.requestTimeoutMs }, LONGEST_REFUSAL_BYTES);
+  }
+
   private async refused({ server, method = 'GET', path, permission }: AgentRequest): Promise<RefusedRequest> {
     return { server, method, path, permission, hasToken: (await this.token.current()) !== undefined };
   }
@@ -153,14 +164,4 @@ export class Agents {
 
 function headersFor(token: string | undefined): Record<string, string> {
   return token === undefined ? {} : { 'x-consul-token': token };
-}
-
-/** Errors are a line of text; whatever else it is, this is enough of it. */
-async function beginningOf(message: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    text += chunk.toString('utf8');
-    if (text.length > 4_096) break;
-  }
-  return text;
 }

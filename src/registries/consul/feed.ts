@@ -1,9 +1,8 @@
 import type { DiscoveryHost, InstanceInput } from '../../core/discovery.js';
-import { withoutCredentials } from '../http-client.js';
+import { readBody } from '../read-body.js';
 import { RegistryError } from '../registry-error.js';
 import { type Session, SessionLoop } from '../session-loop.js';
 import type { Agents, IncomingAnswer } from './agents.js';
-import { readBody } from './body-reader.js';
 import type { HealthList, ListChange } from './health-list.js';
 import { agentPath, answerWithinMs, healthPath } from './health-query.js';
 import type { ConsulSettings } from './options.js';
@@ -122,7 +121,7 @@ export class Feed {
     const incoming = list.begin();
     const isUnchanged = next === index;
     let bytes = 0;
-    await readBody(message, { clock: host.clock, idleMs: settings.requestTimeoutMs, signal }, (chunk) => {
+    await readBody(message, { clock: host.clock, idleMs: settings.requestTimeoutMs }, (chunk) => {
       agents.heard(server);
       bytes += chunk.length;
       // The time was over, and nothing has changed.
@@ -173,7 +172,7 @@ export class Feed {
   private unusable(server: string, cause: unknown): RegistryError {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const question = `GET /v1/health/service/${encodeURIComponent(this.init.service)}`;
-    const failure = { source: 'consul', server: withoutCredentials(server), cause };
+    const failure = { source: 'consul', server, cause };
     if (!(cause instanceof SyntaxError)) return new RegistryError({ ...failure, what: `broke off its answer to ${question} (${reason})` });
     const what = `answered ${question} with something that is no list of a service's instances (${reason})`;
     return new RegistryError({ ...failure, what, advice: 'set address to that of a Consul agent' });

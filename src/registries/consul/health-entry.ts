@@ -1,4 +1,5 @@
 import { show } from '../../core/errors.js';
+import { type Fields, fieldsOf, textOf } from '../fields.js';
 import type { ConsulSettings } from './options.js';
 import { detailsOfService } from './service-meta.js';
 
@@ -58,8 +59,6 @@ export function nameInJson(beginning: string): string {
   return node === undefined ? 'an entry' : `an entry of the node ${node}`;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 function read(
   node: Fields,
   service: Fields,
@@ -115,14 +114,6 @@ function zoneOf(locality: unknown): string | undefined {
   return textOf(fieldsOf(locality).Zone);
 }
 
-function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
-}
-
 function numberOf(value: unknown, otherwise: number): number {
   return typeof value === 'number' ? value : otherwise;
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

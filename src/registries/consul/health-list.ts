@@ -1,6 +1,6 @@
 import type { InstanceInput } from '../../core/discovery.js';
 import { type EntrySettings, type HealthEntry, nameInJson, readEntry } from './health-entry.js';
-import { type ElementReader, type Fingerprint, JsonElements } from './json-elements.js';
+import { type ElementReader, type Fingerprint, ListElements } from './list-elements.js';
 import { PublishedIds } from './published-ids.js';
 
 /**
@@ -71,7 +71,7 @@ export class HealthList {
   begin(): IncomingList {
     const number = ++this.lists;
     const reader = new ListReader(number, this.order, this.byFingerprint, this.init.settings);
-    const elements = new JsonElements(reader, LONGEST_ENTRY_BYTES);
+    const elements = new ListElements(reader, LONGEST_ENTRY_BYTES);
     return {
       push: (chunk) => elements.push(chunk),
       end: () => {

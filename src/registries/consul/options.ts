@@ -1,7 +1,7 @@
 import { ConfigError } from '../../core/errors.js';
-import { durationMs, knownKeys, numberIn, wholeNumberIn } from '../../core/options-check.js';
-import type { HttpClientOptions } from '../http-client.js';
+import { durationMs, knownKeys, numberIn, oneOf, trueOrFalse, wholeNumberIn } from '../../core/options-check.js';
 import { httpServers } from '../server-list.js';
+import { type TlsOptions, tlsOptions } from '../tls-options.js';
 
 /** Which instances of a Consul are seen, how it is asked, and how instances are announced to it. */
 export interface ConsulDiscoveryOptions {
@@ -15,7 +15,7 @@ export interface ConsulDiscoveryOptions {
   /** A file with the token, read again when it changes and when Consul refuses the token. Default none. Not along with `token`. */
   readonly tokenFile?: string | undefined;
   /** TLS of https addresses, in Node's own words: `ca`, `cert`, `key`, `servername`, `rejectUnauthorized`. Default: Node's own. */
-  readonly tls?: HttpClientOptions['tls'];
+  readonly tls?: TlsOptions | undefined;
   /** The datacenter to look in. Default: the agent's own. */
   readonly datacenter?: string | undefined;
   /**
@@ -88,7 +88,7 @@ export interface ConsulSettings {
   readonly addresses: readonly string[];
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
-  readonly tls: HttpClientOptions['tls'];
+  readonly tls: TlsOptions | undefined;
   readonly datacenter: string | undefined;
   readonly failoverDatacenters: readonly string[];
   readonly namespace: string | undefined;
@@ -152,10 +152,6 @@ const KEYS = [
 /** Checks the options and fills in the defaults. @throws ConfigError with the path of the first bad option. */
 export function consulSettings(options: ConsulDiscoveryOptions): ConsulSettings {
   knownKeys(PATH, options, KEYS);
-  const { keepAlive = false, tls } = options;
-  if (typeof keepAlive !== 'boolean') throw new ConfigError(`${PATH}.keepAlive`, 'true or false', keepAlive);
-  if (tls !== undefined && (typeof tls !== 'object' || tls === null))
-    throw new ConfigError(`${PATH}.tls`, "an object of Node's options", tls);
   if (options.token !== undefined && options.tokenFile !== undefined) {
     throw new ConfigError(`${PATH}.tokenFile`, 'left out where token is given', options.tokenFile);
   }
@@ -163,25 +159,25 @@ export function consulSettings(options: ConsulDiscoveryOptions): ConsulSettings 
     addresses: httpServers(`${PATH}.address`, options.address ?? 'http://127.0.0.1:8500'),
     token: token(options.token),
     tokenFile: text('tokenFile', options.tokenFile),
-    tls,
+    tls: tlsOptions(`${PATH}.tls`, options.tls),
     datacenter: text('datacenter', options.datacenter),
     failoverDatacenters: texts('failoverDatacenters', options.failoverDatacenters),
     namespace: text('namespace', options.namespace),
     partition: text('partition', options.partition),
-    health: oneOf('health', options.health ?? 'passing', ['passing', 'warning']),
+    health: oneOf(`${PATH}.health`, options.health ?? 'passing', ['passing', 'warning']),
     tags: texts('tags', options.tags),
     nodeMeta: pairs('nodeMeta', options.nodeMeta),
     serviceMeta: pairs('serviceMeta', options.serviceMeta),
     filter: text('filter', options.filter),
     near: text('near', options.near),
-    consistency: oneOf('consistency', options.consistency ?? 'default', ['default', 'stale', 'consistent']),
+    consistency: oneOf(`${PATH}.consistency`, options.consistency ?? 'default', ['default', 'stale', 'consistent']),
     maxStaleMs: durationMs(`${PATH}.maxStaleMs`, options.maxStaleMs ?? 5_000),
     waitMs: wholeNumberIn(`${PATH}.waitMs`, options.waitMs ?? 300_000, 1_000, LONGEST_WAIT_MS, 'milliseconds'),
     coalesceMs: numberIn(`${PATH}.coalesceMs`, options.coalesceMs ?? 100, 1, 60_000, 'milliseconds'),
     livenessMs: durationMs(`${PATH}.livenessMs`, options.livenessMs ?? 30_000),
     requestTimeoutMs: durationMs(`${PATH}.requestTimeoutMs`, options.requestTimeoutMs ?? 5_000),
     zoneKey: text('zoneKey', options.zoneKey) ?? 'zone',
-    scheme: oneOf('scheme', options.scheme ?? 'http', ['http', 'https']),
+    scheme: oneOf(`${PATH}.scheme`, options.scheme ?? 'http', ['http', 'https']),
     leaseMs: wholeNumberIn(`${PATH}.leaseMs`, options.leaseMs ?? 15_000, 1_000, DAY_MS, 'milliseconds'),
     deregisterAfterMs: wholeNumberIn(
       `${PATH}.deregisterAfterMs`,
@@ -191,7 +187,7 @@ export function consulSettings(options: ConsulDiscoveryOptions): ConsulSettings 
       'milliseconds',
     ),
     announceTags: texts('announceTags', options.announceTags),
-    keepAlive,
+    keepAlive: trueOrFalse(`${PATH}.keepAlive`, options.keepAlive ?? false),
   };
 }
 
@@ -217,10 +213,4 @@ function pairs(key: string, value: unknown = {}): Readonly<Record<string, string
     if (entries.every(([, each]) => typeof each === 'string')) return Object.fromEntries(entries as [string, string][]);
   }
   throw new ConfigError(`${PATH}.${key}`, 'an object of texts', value);
-}
-
-function oneOf<const Choice extends string>(key: string, value: unknown, choices: readonly Choice[]): Choice {
-  const choice = choices.find((each) => each === value);
-  if (choice !== undefined) return choice;
-  throw new ConfigError(`${PATH}.${key}`, choices.map((each) => `'${each}'`).join(' or '), value);
 }

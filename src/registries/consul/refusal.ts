@@ -1,4 +1,4 @@
-import { answered, type HttpAnswer, withoutCredentials } from '../http-client.js';
+import { answered, type HttpAnswer } from '../http-client.js';
 import { RegistryError } from '../registry-error.js';
 
 /** What is known of the request that a Consul refused. */
@@ -16,7 +16,7 @@ export function refusal(request: RefusedRequest, answer: HttpAnswer): RegistryEr
   const { server, method, path } = request;
   return new RegistryError({
     source: 'consul',
-    server: withoutCredentials(server),
+    server,
     what: answered(method, path, answer),
     advice: adviceFor(request, answer),
     status: answer.status,
@@ -27,7 +27,7 @@ export function refusal(request: RefusedRequest, answer: HttpAnswer): RegistryEr
 export function hiddenFromToken({ server, path, permission, hasToken }: RefusedRequest): RegistryError {
   return new RegistryError({
     source: 'consul',
-    server: withoutCredentials(server),
+    server,
     what: `answered GET ${path.replace(/\?.*$/s, '')} with a list from which it had removed everything, for want of permission`,
     advice: tokenAdvice(hasToken, permission),
     status: 200,

@@ -1,4 +1,5 @@
 import type { Instance } from '../../core/endpoint.js';
+import { textOf } from '../fields.js';
 
 /**
  * How an instance is written into the metadata of a Consul service, and read back.
@@ -130,8 +131,4 @@ function restOf(meta: Readonly<Record<string, unknown>>): Rest {
   for (let piece = 1; meta[`${MORE}${piece}`] !== undefined; piece++) json += String(meta[`${MORE}${piece}`]);
   const rest: unknown = JSON.parse(json);
   return typeof rest === 'object' && rest !== null ? rest : {};
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js';
-import { pause } from './pause.js';
+import { pause } from '../pause.js';
 
 /**
  * Bounds how often a watch reads. HashiCorp's advice for loops of blocking queries is a token bucket and not a sleep:

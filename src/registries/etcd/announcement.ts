@@ -1,9 +1,10 @@
+import { type Fields, fieldsOf } from '../fields.js';
 import type { AnnouncedInstance } from '../../discovery/announced-instance.js';
 import type { RegistrationSteps } from '../../discovery/registration.js';
 import { writeEntry } from './entry.js';
 import type { Gateway } from './gateway.js';
 import { GatewayError, isNotFound, type Purpose } from './gateway-error.js';
-import { base64, type Fields, fieldsOf, numberOf, textOf } from './messages.js';
+import { base64, numberOf, textOf } from './messages.js';
 
 /**
  * An instance in etcd: a key with a lease. The lease ends when nobody keeps it alive, and the key with it.

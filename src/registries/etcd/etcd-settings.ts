@@ -1,7 +1,7 @@
-import type { SecureContextOptions } from 'node:tls';
 import { ConfigError } from '../../core/errors.js';
-import { durationMs, knownKeys, numberIn } from '../../core/options-check.js';
+import { durationMs, knownKeys, numberIn, trueOrFalse } from '../../core/options-check.js';
 import { httpServers } from '../server-list.js';
+import { type TlsOptions, tlsOptions } from '../tls-options.js';
 
 /** How an etcd is reached and used. All times in milliseconds. */
 export interface EtcdDiscoveryOptions {
@@ -17,9 +17,7 @@ export interface EtcdDiscoveryOptions {
   /** The user's password. Ignored without `username`. Default: none. */
   readonly password?: string | undefined;
   /** TLS of `https:` endpoints: Node's own `ca`, `cert`, `key`, `servername` and so on. Default: what Node trusts. */
-  readonly tls?:
-    | (SecureContextOptions & { readonly servername?: string | undefined; readonly rejectUnauthorized?: boolean | undefined })
-    | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** How long an announced instance outlives its process. 1,000 to 86,400,000, rounded up to seconds; default 15,000. */
   readonly leaseMs?: number | undefined;
   /** Whether an announced instance keeps the process alive. Default false. */
@@ -36,7 +34,7 @@ export interface EtcdSettings {
   readonly prefix: string;
   readonly username: string | undefined;
   readonly password: string;
-  readonly tls: EtcdDiscoveryOptions['tls'];
+  readonly tls: TlsOptions | undefined;
   readonly leaseMs: number;
   readonly keepAlive: boolean;
   readonly livenessMs: number;
@@ -50,9 +48,7 @@ const LONGEST_LEASE_MS = 86_400_000;
 /** @throws ConfigError for an option that is unknown or out of its range. */
 export function etcdSettings(options: EtcdDiscoveryOptions): EtcdSettings {
   knownKeys(PATH, options, KEYS);
-  const { username, password, tls } = options;
-  if (tls !== undefined && (typeof tls !== 'object' || tls === null))
-    throw new ConfigError(`${PATH}.tls`, "an object with Node's TLS options", tls);
+  const { username, password } = options;
   if (username !== undefined && text('username', username) === '') throw new ConfigError(`${PATH}.username`, "a user's name", username);
   if (username !== undefined && password === undefined) throw new ConfigError(`${PATH}.password`, 'set along with username', password);
   return {
@@ -60,9 +56,9 @@ export function etcdSettings(options: EtcdDiscoveryOptions): EtcdSettings {
     prefix: text('prefix', options.prefix ?? 'services/'),
     username,
     password: secret(password ?? ''),
-    tls,
+    tls: tlsOptions(`${PATH}.tls`, options.tls),
     leaseMs: Math.ceil(numberIn(`${PATH}.leaseMs`, options.leaseMs ?? 15_000, 1_000, LONGEST_LEASE_MS, 'milliseconds') / 1_000) * 1_000,
-    keepAlive: truth('keepAlive', options.keepAlive ?? false),
+    keepAlive: trueOrFalse(`${PATH}.keepAlive`, options.keepAlive ?? false),
     livenessMs: durationMs(`${PATH}.livenessMs`, options.livenessMs ?? 30_000),
     requestTimeoutMs: durationMs(`${PATH}.requestTimeoutMs`, options.requestTimeoutMs ?? 5_000),
   };
@@ -87,9 +83,4 @@ function text(name: string, value: unknown): string {
 function secret(value: unknown): string {
   if (typeof value === 'string') return value;
   throw new ConfigError(`${PATH}.password`, 'a string', `a ${typeof value}`);
-}
-
-function truth(name: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value;
-  throw new ConfigError(`${PATH}.${name}`, 'true or false', value);
 }

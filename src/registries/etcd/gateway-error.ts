@@ -1,5 +1,6 @@
+import { fieldsOf } from '../fields.js';
 import { excerpt, RegistryError } from '../registry-error.js';
-import { fieldsOf, numberOf, textOf } from './messages.js';
+import { numberOf, textOf } from './messages.js';
 
 /**
  * etcd's refusals: codes of gRPC, wrapped in JSON in one way for an answer, in another for an error within a stream,

@@ -1,11 +1,13 @@
+import { type Fields, fieldsOf } from '../fields.js';
 import type { IncomingMessage } from 'node:http';
 import type { DiscoveryHost } from '../../core/discovery.js';
 import { HttpClient } from '../http-client.js';
+import { readBeginning } from '../read-body.js';
 import { RegistryError } from '../registry-error.js';
 import { ServerList } from '../server-list.js';
 import type { EtcdSettings } from './etcd-settings.js';
 import { GatewayError, isAboutTheRequest, type Purpose, type Refusal, refusalOf, wantsNewToken } from './gateway-error.js';
-import { type Fields, fieldsOf, textOf } from './messages.js';
+import { base64, textOf } from './messages.js';
 
 /**
  * etcd's JSON gateway, which every member serves beside gRPC on the same port (docs/design/0006-etcd-gateway.md has the
@@ -28,6 +30,9 @@ export interface GatewayRequest {
 
 /** The gateway passes headers that begin like this on as gRPC metadata; this one is what etcd's own `WithRequireLeader` sets. */
 const REQUIRE_LEADER = { 'Grpc-Metadata-hasleader': 'true' };
+
+/** Errors are short; whatever is not, is none of etcd's. */
+const LONGEST_ERROR_BYTES = 64 * 1_024;
 
 export class Gateway {
   readonly servers: ServerList;
@@ -82,9 +87,25 @@ export class Gateway {
     return this.withToken(server, async (headers) => {
       const message = await this.http.stream({ server, ...this.sent(request, headers) });
       if (message.statusCode === 200) return message;
-      const text = await beginningOf(message);
+      const reading = { clock: this.host.clock, idleMs: this.settings.requestTimeoutMs };
+      const text = await readBeginning(message, reading, LONGEST_ERROR_BYTES);
       throw this.refused(server, request, refusalIn(text), message.statusCode);
     });
+  }
+
+  /**
+   * Asks a member for one key. It is a linearizable read, which a member answers only when the others confirm that what
+   * it knows is up to date. Rejects when there is no sign of life.
+   */
+  async probe(server: string, purpose: Purpose, signal: AbortSignal): Promise<void> {
+    // A key that whoever may watch the prefix may also read, and that is not there.
+    const body = { key: base64(purpose.prefix), keys_only: true };
+    try {
+      await this.call(server, { path: '/v3/kv/range', body, purpose, requireLeader: true, signal });
+    } catch (error) {
+      // Who refuses is there.
+      if (!(error instanceof GatewayError && isAboutTheRequest(error.refusal))) throw error;
+    }
   }
 
   /** The error for a refusal within a stream that had begun well. */
@@ -174,16 +195,4 @@ function refusalIn(text: string): Refusal {
 
 function textRefusal(text: string): Refusal {
   return { code: 2, message: text };
-}
-
-/** Errors are short; whatever is not, is none of etcd's. */
-const LONGEST_ERROR = 64 * 1_024;
-
-async function beginningOf(message: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const chunk of message) {
-    text += String(chunk);
-    if (text.length > LONGEST_ERROR) break;
-  }
-  return text;
 }

@@ -6,18 +6,18 @@
 import type { Discovery, DiscoveryHost } from '../../core/discovery.js';
 import { announcedInstance } from '../../discovery/announced-instance.js';
 import { Registration } from '../../discovery/registration.js';
+import { ServerLiveness } from '../server-liveness.js';
 import { KeyAnnouncement } from './announcement.js';
 import { type EtcdDiscoveryOptions, etcdSettings } from './etcd-settings.js';
 import { Gateway } from './gateway.js';
-import { MemberLiveness } from './member-liveness.js';
-import { ServiceWatch } from './service-watch.js';
+import { type MemberWatcher, ServiceWatch } from './service-watch.js';
 
 export type { EtcdDiscoveryOptions } from './etcd-settings.js';
 
 /** What all watches and announcements of one mesh share. */
 interface Connection {
   readonly gateway: Gateway;
-  readonly liveness: MemberLiveness;
+  readonly liveness: ServerLiveness<MemberWatcher>;
   readonly watches: Set<ServiceWatch>;
 }
 
@@ -45,7 +45,11 @@ export function etcdDiscovery(options: EtcdDiscoveryOptions = {}): Discovery {
     let connection = connections.get(host);
     if (connection === undefined) {
       const gateway = new Gateway(settings, host);
-      connection = { gateway, liveness: new MemberLiveness(gateway), watches: new Set() };
+      const { clock } = host;
+      const liveness = new ServerLiveness<MemberWatcher>(clock, settings.livenessMs, (server, { purpose }, signal) =>
+        gateway.probe(server, purpose, signal),
+      );
+      connection = { gateway, liveness, watches: new Set() };
       connections.set(host, connection);
     }
     return connection;
@@ -72,8 +76,9 @@ export function etcdDiscovery(options: EtcdDiscoveryOptions = {}): Discovery {
       return registration;
     },
     close() {
-      for (const { gateway, watches } of connections.values()) {
+      for (const { gateway, liveness, watches } of connections.values()) {
         for (const watch of watches) watch.stop();
+        liveness.stop();
         gateway.close();
       }
       connections.clear();

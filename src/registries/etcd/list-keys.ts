@@ -1,8 +1,10 @@
+import { type Fields, fieldsOf } from '../fields.js';
 import { RegistryError } from '../registry-error.js';
 import type { Gateway } from './gateway.js';
 import type { Purpose } from './gateway-error.js';
-import { afterPrefix, base64, type Fields, fieldsOf, type Header, headerOf, type KeyValue, keyValueOf } from './messages.js';
-import { readStream } from './read-stream.js';
+import { afterPrefix, base64, type Header, headerOf, type KeyValue, keyValueOf } from './messages.js';
+import { JsonElements } from '../json-elements.js';
+import { PIECE_BYTES, readBody } from '../read-body.js';
 
 /** A page is some 150 KB: little enough for etcd to make in a moment, and 10,000 instances take 20 of them. */
 const PAGE_KEYS = 500;
@@ -62,19 +64,22 @@ async function listPage(
   const stream = await gateway.stream(server, request);
   let lastKey = '';
   let answer: Fields | undefined;
-  const reader = {
-    element: (value: unknown) => {
-      const entry = keyValueOf(value);
+  const elements = new JsonElements({
+    key: 'kvs',
+    element: (json) => {
+      const entry = keyValueOf(JSON.parse(json));
       if (entry === undefined) return;
       lastKey = entry.key;
       add(entry);
     },
-    message: (value: unknown) => {
+    message: (value) => {
       answer = fieldsOf(value);
     },
-  };
+  });
   try {
-    await readStream(stream, reader, { clock: host.clock, idleMs: settings.requestTimeoutMs });
+    const reading = { clock: host.clock, idleMs: settings.requestTimeoutMs, pieceBytes: PIECE_BYTES };
+    await readBody(stream, reading, (piece) => elements.push(piece));
+    elements.end();
   } catch (cause) {
     if (signal.aborted) throw signal.reason;
     throw brokenOff(server, PATH, cause);

@@ -1,8 +1,8 @@
+import { type Fields, fieldsOf } from '../fields.js';
+
 /**
  * What etcd's JSON gateway says, as far as it matters here. 64-bit numbers come as text, and fields that have their
  * default value are left out.
- *
- * Whatever stands at the other end (a proxy, another program) may say anything, so each field is read by its type.
  */
 
 /** A key as etcd keeps it. */
@@ -14,15 +14,6 @@ export interface KeyValue {
   readonly revision: number;
   /** The lease that it ends with; '0' for none. */
   readonly lease: string;
-}
-
-export type Fields = Readonly<Record<string, unknown>>;
-
-const NONE: Fields = Object.freeze({});
-
-/** An object's fields; none of what is no object. */
-export function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : NONE;
 }
 
 /** A 64-bit number. Revisions count writes, of which a cluster sees fewer than 2 to the 53. */

@@ -1,12 +1,12 @@
 import type { Timer } from '../../core/clock.js';
 import type { DiscoverySink } from '../../core/discovery.js';
+import { othersTurn } from '../pause.js';
+import type { LivenessWatcher, ServerLiveness } from '../server-liveness.js';
 import { type Session, SessionLoop } from '../session-loop.js';
 import type { Gateway } from './gateway.js';
 import { GatewayError, isCompacted, isFuture, type Purpose } from './gateway-error.js';
 import { brokenOff, listKeys } from './list-keys.js';
-import type { MemberLiveness } from './member-liveness.js';
 import { base64, headerOf, keyValueOf } from './messages.js';
-import { othersTurn } from './read-stream.js';
 import { type EntriesPatch, ServiceEntries } from './service-entries.js';
 import { watchKeys } from './watch-keys.js';
 
@@ -19,6 +19,11 @@ const QUIET_MS = 25 * 60_000;
 const ORDINARY_STREAM_MS = 5_000;
 /** Changes that are handed to the mesh in one go. */
 const LARGEST_PATCH = 100;
+
+/** A watch that wants to know when its member is gone. */
+export interface MemberWatcher extends LivenessWatcher {
+  readonly purpose: Purpose;
+}
 
 /** Follows one service: lists its keys, watches from the list's revision on, and goes on from there after each break. */
 export class ServiceWatch {
@@ -34,7 +39,7 @@ export class ServiceWatch {
     service: string,
     private readonly sink: DiscoverySink,
     private readonly gateway: Gateway,
-    private readonly liveness: MemberLiveness,
+    private readonly liveness: ServerLiveness<MemberWatcher>,
   ) {
     const { host, settings } = gateway;
     this.purpose = { permission: 'read', prefix: `${settings.prefix}${service}/` };
@@ -111,7 +116,8 @@ export class ServiceWatch {
 
   private async follow(server: string, session: Session, ending: AbortController): Promise<void> {
     const { clock } = this.gateway.host;
-    const place = this.liveness.join(server, this.purpose, (error) => ending.abort(error));
+    const leave = this.liveness.join(server, { purpose: this.purpose, dead: (error) => ending.abort(error) });
+    this.liveness.heard(server);
     const beganMs = clock.now();
     let heardMs = beganMs;
     let quietTimer: Timer | undefined;
@@ -143,7 +149,7 @@ export class ServiceWatch {
         },
         heard: () => {
           heardMs = clock.now();
-          place.heard();
+          this.liveness.heard(server);
         },
       });
       this.isCompacted = end === 'compacted';
@@ -153,7 +159,7 @@ export class ServiceWatch {
       if (error !== QUIET) throw error;
     } finally {
       quietTimer?.cancel();
-      place.leave();
+      leave();
     }
   }
 }

@@ -1,8 +1,10 @@
+import { type Fields, fieldsOf } from '../fields.js';
 import type { Gateway } from './gateway.js';
 import { type Purpose, refusalOf, refusalOfWatch, wantsNewToken } from './gateway-error.js';
 import { brokenOff } from './list-keys.js';
-import { afterPrefix, base64, type Fields, fieldsOf, headerOf, type KeyValue, keyValueOf, numberOf, textOf } from './messages.js';
-import { readStream } from './read-stream.js';
+import { afterPrefix, base64, headerOf, type KeyValue, keyValueOf, numberOf, textOf } from './messages.js';
+import { JsonElements } from '../json-elements.js';
+import { PIECE_BYTES, readBody } from '../read-body.js';
 
 const PATH = '/v3/watch';
 
@@ -49,16 +51,17 @@ export async function watchKeys(
   const stream = await gateway.stream(server, request);
   let end = 'ended' as WatchEnd;
   let lastRevision = 0;
-  const reader = {
-    element: (value: unknown) => {
-      const { type, kv } = fieldsOf(value);
+  const elements = new JsonElements({
+    key: 'events',
+    element: (json) => {
+      const { type, kv } = fieldsOf(JSON.parse(json));
       const entry = keyValueOf(kv);
       if (entry === undefined) return;
       lastRevision = entry.revision;
       if (type === 'DELETE') watcher.deleted(entry.key, entry.revision);
       else watcher.put(entry);
     },
-    message: (value: unknown) => {
+    message: (value) => {
       const message = fieldsOf(value);
       if (message.error !== undefined) throw gateway.refused(server, request, refusalOf(message));
       const result = fieldsOf(message.result);
@@ -73,19 +76,21 @@ export async function watchKeys(
         lastRevision = 0;
       }
     },
-  };
+  });
   const endOf = (result: Fields): WatchEnd => {
     if (numberOf(result.compact_revision) > 0) return 'compacted';
     const refusal = refusalOfWatch(textOf(result.cancel_reason));
     if (wantsNewToken(refusal)) gateway.forgetToken();
     throw gateway.refused(server, request, refusal);
   };
-  const onPiece = (): void => {
-    watcher.heard();
-    watcher.pause();
-  };
   try {
-    await readStream(stream, reader, { clock: gateway.host.clock, onPiece });
+    // It may be silent for as long as nothing happens.
+    await readBody(stream, { clock: gateway.host.clock, pieceBytes: PIECE_BYTES }, (piece) => {
+      elements.push(piece);
+      watcher.heard();
+      watcher.pause();
+    });
+    elements.end();
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (end === 'compacted') return end;

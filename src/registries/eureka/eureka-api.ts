@@ -3,13 +3,16 @@ import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Clock } from '../../core/clock.js';
 import { answered, HttpClient, type HttpRequest } from '../http-client.js';
+import { JsonElements } from '../json-elements.js';
+import { type BodyReading, readBeginning, readBody } from '../read-body.js';
 import { excerpt, RegistryError } from '../registry-error.js';
-import { InstanceSplitter, type OnInstance } from './instance-splitter.js';
 import type { EurekaServer, EurekaSettings } from './options.js';
-import { limitPauses } from './pause-limit.js';
 
 /** The source's name, in errors and events. */
 export const SOURCE = 'eureka';
+
+/** Takes the text of an instance, and the name of the application that it stands in. */
+export type OnInstance = (json: string, application: string) => void;
 
 /** What a server answered to a question about instances. */
 export interface ListAnswer {
@@ -49,23 +52,22 @@ export class EurekaApi {
     const headers = { ...headersOf(server), 'accept-encoding': 'gzip' };
     const message = await this.client.stream({ server: server.url, path, headers, timeoutMs, signal });
     const status = message.statusCode ?? 0;
-    const endLimit = limitPauses(message, this.clock, timeoutMs);
+    const reading = { clock: this.clock, idleMs: timeoutMs };
     try {
       const body = decoded(message);
       if (status !== 200) {
-        const refusal = await beginningOf(body);
+        const refusal = await readBeginning(body, reading, LONGEST_REFUSAL_BYTES);
         if (expected.includes(status)) return { status, hash: undefined };
         throw refused(server, 'GET', path, status, refusal);
       }
-      if (!/\bjson\b/.test(message.headers['content-type'] ?? '')) throw strange(server, path, await beginningOf(body));
-      return { status, hash: hashOf(await split(body, onInstance)) };
+      if (!/\bjson\b/.test(message.headers['content-type'] ?? '')) throw strange(server, path, await readBeginning(body, reading, LONGEST_REFUSAL_BYTES));
+      return { status, hash: hashOf(await split(body, reading, onInstance)) };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof RegistryError) throw error;
       const what = `broke off its answer to GET ${path} (${error instanceof Error ? error.message : String(error)})`;
       throw new RegistryError({ source: SOURCE, server: server.url, what, cause: error });
     } finally {
-      endLimit();
       message.destroy();
     }
   }
@@ -104,30 +106,32 @@ function decoded(message: IncomingMessage): Readable {
   return message.headers['content-encoding'] === 'gzip' ? pipeline(message, createGunzip(), () => {}) : message;
 }
 
-async function split(body: Readable, onInstance: OnInstance): Promise<unknown> {
-  const splitter = new InstanceSplitter(onInstance);
+/** Hands the instances on, and returns what the answer says besides them. */
+async function split(body: Readable, reading: BodyReading, onInstance: OnInstance): Promise<unknown> {
+  let answer: unknown;
+  const elements = new JsonElements({
+    key: 'instance',
+    nameKey: 'name',
+    element: onInstance,
+    message: (value) => {
+      answer = value;
+    },
+  });
   let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  await readBody(body, reading, (chunk) => {
     bytes += chunk.length;
     if (bytes > LONGEST_LIST_BYTES) throw new Error(`it has more than ${LONGEST_LIST_BYTES} bytes`);
-    splitter.push(chunk);
-  }
-  return splitter.end();
+    elements.push(chunk);
+  });
+  elements.end();
+  if (answer === undefined) throw new SyntaxError('it is empty');
+  return answer;
 }
 
 function hashOf(answer: unknown): string | undefined {
   const applications = (answer as { applications?: { apps__hashcode?: unknown } | null } | null)?.applications;
   const hash = applications?.apps__hashcode;
   return typeof hash === 'string' ? hash : undefined;
-}
-
-async function beginningOf(body: Readable): Promise<string> {
-  let text = '';
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    text += chunk.toString('utf8');
-    if (text.length > LONGEST_REFUSAL_BYTES) break;
-  }
-  return text;
 }
 
 function strange({ url }: EurekaServer, path: string, body: string): RegistryError {

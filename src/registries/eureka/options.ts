@@ -1,7 +1,7 @@
 import { ConfigError } from '../../core/errors.js';
-import { durationMs, knownKeys, numberIn } from '../../core/options-check.js';
-import type { HttpClientOptions } from '../http-client.js';
+import { durationMs, knownKeys, numberIn, oneOf, trueOrFalse } from '../../core/options-check.js';
 import { httpServers } from '../server-list.js';
+import { type TlsOptions, tlsOptions } from '../tls-options.js';
 
 /** Where a Eureka registry is, and how to read and write it. */
 export interface EurekaDiscoveryOptions {
@@ -33,7 +33,7 @@ export interface EurekaDiscoveryOptions {
   /** The password of basic authentication. Default: the one in the server's URL, or none. */
   readonly password?: string | undefined;
   /** TLS of `https:` servers: `ca`, `cert`, `key` and so on, as Node takes them. Default: Node's own. */
-  readonly tls?: HttpClientOptions['tls'];
+  readonly tls?: TlsOptions | undefined;
   /** What a service's name is in Eureka: an application's name, or a VIP address. Default `'app'`. */
   readonly by?: 'app' | 'vip' | undefined;
   /** What an instance is reached by: its `hostName` or its `ipAddr`; the other one where that is empty. Default `'hostName'`. */
@@ -58,7 +58,7 @@ export interface EurekaSettings {
   readonly fetchMs: number;
   readonly serverCacheMs: number;
   readonly requestTimeoutMs: number;
-  readonly tls: HttpClientOptions['tls'];
+  readonly tls: TlsOptions | undefined;
   readonly by: 'app' | 'vip';
   readonly address: 'hostName' | 'ipAddr';
   readonly preferSecure: boolean;
@@ -97,17 +97,17 @@ export function eurekaSettings(options: EurekaDiscoveryOptions): EurekaSettings 
   knownKeys(PATH, options, KEYS);
   return {
     servers: eurekaServers(options),
-    serverOrder: oneOf('serverOrder', options.serverOrder ?? 'random', ['random', 'listed']),
+    serverOrder: oneOf(`${PATH}.serverOrder`, options.serverOrder ?? 'random', ['random', 'listed']),
     fetchMs: durationMs(`${PATH}.fetchMs`, options.fetchMs ?? 30_000),
     serverCacheMs: numberIn(`${PATH}.serverCacheMs`, options.serverCacheMs ?? 30_000, 0, 2 ** 31 - 1, 'milliseconds'),
     requestTimeoutMs: durationMs(`${PATH}.requestTimeoutMs`, options.requestTimeoutMs ?? 5_000),
-    tls: checkedTls(options.tls),
-    by: oneOf('by', options.by ?? 'app', ['app', 'vip']),
-    address: oneOf('address', options.address ?? 'hostName', ['hostName', 'ipAddr']),
-    preferSecure: oneOf('preferSecure', options.preferSecure ?? false, [true, false]),
+    tls: tlsOptions(`${PATH}.tls`, options.tls),
+    by: oneOf(`${PATH}.by`, options.by ?? 'app', ['app', 'vip']),
+    address: oneOf(`${PATH}.address`, options.address ?? 'hostName', ['hostName', 'ipAddr']),
+    preferSecure: trueOrFalse(`${PATH}.preferSecure`, options.preferSecure ?? false),
     zone: text('zone', options.zone),
     leaseMs: Math.ceil(numberIn(`${PATH}.leaseMs`, options.leaseMs ?? 90_000, 1_000, 2 ** 31 - 1, 'milliseconds') / 1_000) * 1_000,
-    keepAlive: oneOf('keepAlive', options.keepAlive ?? false, [true, false]),
+    keepAlive: trueOrFalse(`${PATH}.keepAlive`, options.keepAlive ?? false),
   };
 }
 
@@ -136,18 +136,7 @@ function decoded(part: string): string {
   }
 }
 
-function oneOf<T>(key: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value;
-  const shown = allowed.map((each) => (typeof each === 'string' ? `'${each}'` : String(each)));
-  throw new ConfigError(`${PATH}.${key}`, shown.join(' or '), value);
-}
-
 function text(key: string, value: unknown): string | undefined {
   if (value === undefined || typeof value === 'string') return value;
   throw new ConfigError(`${PATH}.${key}`, 'a string', value);
-}
-
-function checkedTls(tls: HttpClientOptions['tls']): HttpClientOptions['tls'] {
-  if (tls === undefined || (typeof tls === 'object' && tls !== null && !Array.isArray(tls))) return tls;
-  throw new ConfigError(`${PATH}.tls`, "an object of Node's TLS options", tls);
 }

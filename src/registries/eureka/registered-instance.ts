@@ -1,5 +1,6 @@
 import type { InstanceInput } from '../../core/discovery.js';
 import { show } from '../../core/errors.js';
+import { type Fields, fieldsOf, textOf } from '../fields.js';
 import { CONTEXT_PATH, ID, RESERVED_KEYS, WEIGHT, ZONE } from './metadata-keys.js';
 import type { EurekaSettings } from './options.js';
 
@@ -40,13 +41,13 @@ const NOT_IN_HOST = /[\s/\\?#@]/;
  * @throws Error for what does not even say which instance it is.
  */
 export function parseRegistered(json: string, application: string, settings: MappingSettings): RegisteredInstance {
-  const entry = objectOf(JSON.parse(json));
+  const entry = fieldsOf(JSON.parse(json));
   const app = (textOf(entry.app) ?? application).toUpperCase();
-  const dataCenter = objectOf(objectOf(entry.dataCenterInfo).metadata);
+  const dataCenter = fieldsOf(fieldsOf(entry.dataCenterInfo).metadata);
   // As Eureka's own client does it: entries of old clients have no id of their own.
   const instanceId = textOf(entry.instanceId) ?? textOf(dataCenter['instance-id']) ?? textOf(entry.hostName);
   if (app === '' || instanceId === undefined) throw new Error('the entry has no instanceId, or no app');
-  const metadata = objectOf(entry.metadata);
+  const metadata = fieldsOf(entry.metadata);
   const status = textOf(entry.status) ?? 'UNKNOWN';
   const override = textOf(entry.overriddenStatus) ?? textOf(entry.overriddenstatus) ?? 'UNKNOWN';
   const id = textOf(metadata[ID]) ?? instanceId;
@@ -70,9 +71,9 @@ export function parseRegistered(json: string, application: string, settings: Map
 
 function inputOf(
   id: string,
-  entry: Record<string, unknown>,
-  metadata: Record<string, unknown>,
-  dataCenter: Record<string, unknown>,
+  entry: Fields,
+  metadata: Fields,
+  dataCenter: Fields,
   { address, preferSecure }: MappingSettings,
 ): InstanceInput {
   const open = portOf('port', entry.port, true);
@@ -100,7 +101,7 @@ function inputOf(
 /** A port of today's servers is `{ "$": 8080, "@enabled": "true" }`; of others, a number. Undefined for one that is not enabled. */
 function portOf(name: string, said: unknown, isEnabledByDefault: boolean): number | undefined {
   if (said === undefined || said === null) return undefined;
-  const fields = typeof said === 'object' ? objectOf(said) : { $: said };
+  const fields = typeof said === 'object' ? fieldsOf(said) : { $: said };
   const enabled = fields['@enabled'] ?? isEnabledByDefault;
   if (enabled !== true && enabled !== 'true') return undefined;
   const port = Number(fields.$);
@@ -108,7 +109,7 @@ function portOf(name: string, said: unknown, isEnabledByDefault: boolean): numbe
   throw new Error(`${name} must be from 1 to 65535, got ${show(fields.$)}`);
 }
 
-function hostOf(entry: Record<string, unknown>, address: 'hostName' | 'ipAddr'): string {
+function hostOf(entry: Fields, address: 'hostName' | 'ipAddr'): string {
   const host = textOf(entry[address]) ?? textOf(entry[address === 'ipAddr' ? 'hostName' : 'ipAddr']);
   if (host === undefined) throw new Error('it has neither a hostName nor an ipAddr');
   if (NOT_IN_HOST.test(host)) throw new Error(`${address} must be a host, got ${show(host)}`);
@@ -116,7 +117,7 @@ function hostOf(entry: Record<string, unknown>, address: 'hostName' | 'ipAddr'):
 }
 
 /** A VIP address may be a list, with commas. */
-function vipsOf(entry: Record<string, unknown>, { preferSecure }: MappingSettings): readonly string[] {
+function vipsOf(entry: Fields, { preferSecure }: MappingSettings): readonly string[] {
   const names = `${textOf(entry.vipAddress) ?? ''},${(preferSecure && textOf(entry.secureVipAddress)) || ''}`.split(',');
   return [...new Set(names.map((name) => name.trim().toUpperCase()))].filter((name) => name !== '');
 }
@@ -132,12 +133,4 @@ function isPath(text: string | undefined): text is string {
 function timeOf(said: unknown): number {
   const time = Number(said);
   return Number.isFinite(time) ? time : 0;
-}
-
-function textOf(said: unknown): string | undefined {
-  return typeof said === 'string' && said !== '' ? said : undefined;
-}
-
-function objectOf(said: unknown): Record<string, unknown> {
-  return typeof said === 'object' && said !== null && !Array.isArray(said) ? (said as Record<string, unknown>) : {};
 }

@@ -1,10 +1,10 @@
 import type { Clock } from '../../core/clock.js';
 import type { DiscoveryHost, DiscoverySink, Stop } from '../../core/discovery.js';
+import { pause } from '../pause.js';
 import { type Session, SessionLoop } from '../session-loop.js';
 import type { ServiceChanges } from './application-table.js';
 import { EurekaApi } from './eureka-api.js';
 import type { EurekaSettings } from './options.js';
-import { pause } from './pause.js';
 import { RegistryCopy } from './registry-copy.js';
 import { EurekaServers } from './servers.js';
 import { ServiceWatch } from './service-watch.js';

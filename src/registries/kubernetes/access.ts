@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http';
-import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../core/clock.js';
 import { HttpClient } from '../http-client.js';
+import type { TlsOptions } from '../tls-options.js';
 
 /** How the API server is reached, with credentials as they are now. */
 export interface Connection {
@@ -24,11 +24,6 @@ export interface ClusterAccess {
   close(): void;
 }
 
-export type ClusterTls = SecureContextOptions & {
-  readonly servername?: string | undefined;
-  readonly rejectUnauthorized?: boolean | undefined;
-};
-
 /** The source's name in errors and events. */
 export const SOURCE = 'kubernetes';
 
@@ -40,7 +35,7 @@ export class ClientPool {
   private readonly clients: HttpClient[] = [];
   private current: { readonly fingerprint: string; readonly client: HttpClient } | undefined = undefined;
 
-  get(clock: Clock, tls: ClusterTls, agent?: Agent): HttpClient {
+  get(clock: Clock, tls: TlsOptions, agent?: Agent): HttpClient {
     const fingerprint = JSON.stringify(tls, (_, value: unknown) =>
       value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
     );

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { InstanceInput } from '../../core/discovery.js';
 import { show } from '../../core/errors.js';
+import { fieldsOf } from '../fields.js';
 import { type ChosenPort, choosePort, type PortChoice } from './port-choice.js';
 
 /**
@@ -55,8 +56,8 @@ const FQDN = /^(?=.{1,253}$)[a-z\d](?:[a-z\d-]*[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]*
 
 /** Reads a slice. Never throws: what cannot be used is among the problems. */
 export function parseSlice(slice: unknown, reading: SliceReading): ParsedSlice {
-  const { metadata, addressType, endpoints, ports } = fields(slice);
-  const { name, namespace, uid } = fields(metadata);
+  const { metadata, addressType, endpoints, ports } = fieldsOf(slice);
+  const { name, namespace, uid } = fieldsOf(metadata);
   const problems: Problem[] = [];
   const parsed = new Map<string, SliceEndpoint>();
   const result = { name: text(name) ?? '', uid: text(uid) ?? '', endpoints: parsed, problems };
@@ -90,12 +91,12 @@ interface SliceContext {
 
 /** Undefined for an endpoint that is not meant to be called now. */
 function parseEndpoint(endpoint: unknown, { port, addressType, familyRank, reading }: SliceContext): SliceEndpoint | undefined {
-  const { addresses, conditions, targetRef, nodeName, zone, hints } = fields(endpoint);
-  const state = stateOf(fields(conditions));
+  const { addresses, conditions, targetRef, nodeName, zone, hints } = fieldsOf(endpoint);
+  const state = stateOf(fieldsOf(conditions));
   if (state === undefined) return undefined;
   // All addresses of an endpoint are the same to the API; kube-proxy, too, takes the first.
   const host = hostOf(Array.isArray(addresses) ? addresses[0] : undefined, addressType);
-  const { kind, name, uid } = fields(targetRef);
+  const { kind, name, uid } = fieldsOf(targetRef);
   const url = `${port.scheme}://${host}:${port.port}`;
   const id = text(uid) || url;
   const metadata: Record<string, string> = {};
@@ -110,7 +111,7 @@ function parseEndpoint(endpoint: unknown, { port, addressType, familyRank, readi
     key: id,
     state,
     familyRank,
-    hint: hintOf(fields(hints).forZones, reading.hintsForZone),
+    hint: hintOf(fieldsOf(hints).forZones, reading.hintsForZone),
     instance: { url, id, zone: text(zone), metadata },
   };
 }
@@ -130,7 +131,7 @@ function hostOf(address: unknown, addressType: unknown): string {
 
 function hintOf(forZones: unknown, zone: string | undefined): SliceEndpoint['hint'] {
   if (zone === undefined || !Array.isArray(forZones) || forZones.length === 0) return 'none';
-  return forZones.some((each: unknown) => fields(each).name === zone) ? 'ours' : 'other';
+  return forZones.some((each: unknown) => fieldsOf(each).name === zone) ? 'ours' : 'other';
 }
 
 /** Where a slice's address family stands among those wanted; below 0 if it is not. Names resolve to whatever family there is. */
@@ -138,11 +139,6 @@ function rankOf(addressType: unknown, wanted: readonly AddressType[]): number {
   if (addressType === 'FQDN') return wanted.length;
   if (addressType !== 'IPv4' && addressType !== 'IPv6') throw new Error(`its addressType ${show(addressType)} is not known`);
   return wanted.indexOf(addressType);
-}
-
-/** An object's own fields; none for anything else. */
-export function fields(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 function text(value: unknown): string | undefined {

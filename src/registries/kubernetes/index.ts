@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/clock.js';
 import type { Discovery, DiscoveryHost, DiscoverySink, Stop } from '../../core/discovery.js';
 import { UnknownServiceError } from '../../core/errors.js';
+import { ServerLiveness } from '../server-liveness.js';
 import { SOURCE } from './access.js';
 import { checkedSettings, type KubernetesDiscoveryOptions, type KubernetesSettings } from './options.js';
-import { ServerLiveness } from './server-liveness.js';
 import { addressOfService } from './service-address.js';
 import { ServiceWatch } from './service-watch.js';
 import { SliceApi } from './slice-api.js';
@@ -71,6 +71,7 @@ class KubernetesDiscovery implements Discovery {
   close(): void {
     for (const watch of this.watches) watch.stop();
     this.watches.clear();
+    this.shared?.liveness.stop();
     this.settings.access.close();
     this.shared = undefined;
   }
@@ -78,6 +79,6 @@ class KubernetesDiscovery implements Discovery {
   private share(clock: Clock): Shared {
     const { access, livenessMs, requestTimeoutMs } = this.settings;
     const api = new SliceApi(access, clock, requestTimeoutMs);
-    return { api, liveness: new ServerLiveness(clock, livenessMs, () => api.probe()) };
+    return { api, liveness: new ServerLiveness(clock, livenessMs, (_server, _watcher, signal) => api.probe(signal)) };
   }
 }

@@ -5,7 +5,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.js';
 import { excerpt, RegistryError } from '../registry-error.js';
-import { ClientPool, type ClusterAccess, type ClusterTls, type Connection, SOURCE } from './access.js';
+import type { TlsOptions } from '../tls-options.js';
+import { ClientPool, type ClusterAccess, type Connection, SOURCE } from './access.js';
 
 /** The optional package that reads kubeconfig files. A plain string, so that neither compilers nor bundlers look for it. */
 const PACKAGE: string = '@kubernetes/client-node';
@@ -152,7 +153,7 @@ function allowPlainHttp(config: KubeConfig): void {
   config.clusters = config.clusters.map((cluster) => (cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster));
 }
 
-function tlsOf({ ca, cert, key, pfx, passphrase, servername, rejectUnauthorized }: RequestOptions): ClusterTls {
+function tlsOf({ ca, cert, key, pfx, passphrase, servername, rejectUnauthorized }: RequestOptions): TlsOptions {
   return { ca, cert, key, pfx, passphrase, servername, ...(rejectUnauthorized !== undefined && { rejectUnauthorized }) };
 }
 

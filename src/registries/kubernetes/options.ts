@@ -1,5 +1,5 @@
 import { ConfigError } from '../../core/errors.js';
-import { durationMs, knownKeys } from '../../core/options-check.js';
+import { durationMs, knownKeys, oneOf } from '../../core/options-check.js';
 import { httpServers } from '../server-list.js';
 import type { ClusterAccess } from './access.js';
 import type { AddressType, SliceReading } from './endpoint-slice.js';
@@ -99,7 +99,7 @@ export function checkedSettings(options: KubernetesDiscoveryOptions): Kubernetes
     access: accessOf(options),
     reading: {
       port: checkedPort(`${PATH}.port`, options.port),
-      scheme: checkedScheme(options.scheme),
+      scheme: options.scheme === undefined ? undefined : oneOf(`${PATH}.scheme`, options.scheme, ['http', 'https']),
       addressTypes: checkedAddressTypes(options.addressTypes),
       hintsForZone: options.hintsForZone,
     },
@@ -167,11 +167,6 @@ function checkedPort(path: string, value: unknown): string | number | undefined 
   if (value === undefined || (typeof value === 'string' && value !== '')) return value;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535) return value;
   throw new ConfigError(path, 'the name of a port, or a number from 1 to 65535', value);
-}
-
-function checkedScheme(value: unknown): 'http' | 'https' | undefined {
-  if (value === undefined || value === 'http' || value === 'https') return value;
-  throw new ConfigError(`${PATH}.scheme`, "'http' or 'https'", value);
 }
 
 function checkedAddressTypes(value: unknown = ['IPv4', 'IPv6']): readonly AddressType[] {

@@ -1,11 +1,12 @@
 import type { DiscoveryHost, DiscoverySink } from '../../core/discovery.js';
 import { show, UnknownServiceError } from '../../core/errors.js';
+import { fieldsOf } from '../fields.js';
 import { excerpt, RegistryError } from '../registry-error.js';
+import type { ServerLiveness } from '../server-liveness.js';
 import { type Session, SessionLoop } from '../session-loop.js';
 import { SOURCE } from './access.js';
-import { fields, type ParsedSlice, parseSlice, type SliceReading } from './endpoint-slice.js';
+import { type ParsedSlice, parseSlice, type SliceReading } from './endpoint-slice.js';
 import { LineSplitter } from './line-splitter.js';
-import type { ServerLiveness } from './server-liveness.js';
 import { brokenOff, GoneError, type OpenWatch, type SliceApi, type Target } from './slice-api.js';
 import { type InstanceChange, SliceSet } from './slice-set.js';
 
@@ -127,13 +128,15 @@ export class ServiceWatch {
     const watch = await api.watch(target, resourceVersion, seconds, session.signal);
     this.resourceVersion = resourceVersion;
     this.isSamePast = true;
-    liveness.heard();
     sink.patch({});
     let death: { readonly error: unknown } | undefined;
-    const leave = liveness.join((error) => {
-      death = { error };
-      watch.body.destroy();
+    const leave = liveness.join(watch.server, {
+      dead: (error) => {
+        death = { error };
+        watch.body.destroy();
+      },
     });
+    liveness.heard(watch.server);
     const overdue = clock.setTimer(() => watch.body.destroy(), seconds * 1_000 + WATCH_GRACE_MS);
     overdue.unref();
     const startedMs = clock.now();
@@ -159,7 +162,7 @@ export class ServiceWatch {
         throw new BrokenWatch(error);
       });
       if (chunk.done === true || session.signal.aborted) return;
-      liveness.heard();
+      liveness.heard(server);
       try {
         for (const line of lines.push(chunk.value)) {
           this.apply(JSON.parse(line), server);
@@ -174,9 +177,9 @@ export class ServiceWatch {
 
   private apply(event: unknown, server: string): void {
     const { sink, reading } = this.init;
-    const { type, object } = fields(event);
+    const { type, object } = fieldsOf(event);
     if (type === 'ERROR') throw failureOf(object, server);
-    const { name, resourceVersion } = fields(fields(object).metadata);
+    const { name, resourceVersion } = fieldsOf(fieldsOf(object).metadata);
     if (type === 'BOOKMARK') {
       sink.patch({});
     } else if (typeof name !== 'string') {
@@ -213,7 +216,7 @@ class BrokenWatch extends Error {
 
 /** What an ERROR in a watch means. */
 function failureOf(status: unknown, server: string): Error {
-  const { code, message } = fields(status);
+  const { code, message } = fieldsOf(status);
   const text = typeof message === 'string' ? excerpt(message) : '';
   if (code === 410 || /resource version/i.test(text)) return new GoneError(text);
   const what = `ended a watch with ${show(code)} (${text})`;

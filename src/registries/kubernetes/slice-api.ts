@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../core/clock.js';
 import { MeshError } from '../../core/errors.js';
+import { fieldsOf } from '../fields.js';
 import { answered } from '../http-client.js';
+import { JsonElements } from '../json-elements.js';
+import { readBeginning, readBody } from '../read-body.js';
 import { RegistryError } from '../registry-error.js';
 import { type ClusterAccess, type Connection, SOURCE } from './access.js';
-import { fields } from './endpoint-slice.js';
-import { ItemSplitter } from './item-splitter.js';
 
 /** One service of one namespace. */
 export interface Target {
@@ -54,11 +55,18 @@ export class SliceApi {
   async list(target: Target, { limit, next, signal }: PageRequest, onSlice: (json: string) => void): Promise<PageInfo> {
     const query = { limit: `${limit}`, ...(next !== undefined && { continue: next }) };
     const { server, body } = await this.open('list', target, query, signal);
-    const splitter = new ItemSplitter(onSlice);
+    let list: unknown;
+    const elements = new JsonElements({
+      key: 'items',
+      element: onSlice,
+      message: (value) => {
+        list = value;
+      },
+    });
     try {
-      for await (const chunk of this.withoutPauses(body)) splitter.push(chunk);
-      const { metadata } = fields(splitter.end());
-      const { resourceVersion, continue: more } = fields(metadata);
+      await readBody(body, this.reading, (chunk) => elements.push(chunk));
+      elements.end();
+      const { resourceVersion, continue: more } = fieldsOf(fieldsOf(list).metadata);
       if (typeof resourceVersion !== 'string') throw new Error('a list without a resourceVersion');
       return { resourceVersion, next: typeof more === 'string' && more !== '' ? more : undefined };
     } catch (cause) {
@@ -74,12 +82,16 @@ export class SliceApi {
   }
 
   /** Rejects if the server does not answer, be it to refuse. */
-  async probe(): Promise<void> {
+  async probe(signal: AbortSignal): Promise<void> {
     // Credentials that cannot be read just now say nothing about the server.
     const connection = await this.access.connect(this.clock).catch(() => undefined);
     if (connection === undefined) return;
     const { server, client, headers } = connection;
-    await client.request({ server, path: '/version', headers, timeoutMs: this.requestTimeoutMs });
+    await client.request({ server, path: '/version', headers, timeoutMs: this.requestTimeoutMs, signal });
+  }
+
+  private get reading() {
+    return { clock: this.clock, idleMs: this.requestTimeoutMs };
   }
 
   private async open(verb: string, target: Target, query: Record<string, string>, signal: AbortSignal): Promise<OpenWatch> {
@@ -111,7 +123,7 @@ export class SliceApi {
         signal,
       });
     } catch (error) {
-      const { code, message } = fields(error instanceof MeshError ? error.cause : undefined);
+      const { code, message } = fieldsOf(error instanceof MeshError ? error.cause : undefined);
       if (typeof code !== 'string' || !CERTIFICATE_ERRORS.test(code)) throw error;
       const what = `could not be asked (${String(message)})`;
       throw new RegistryError({
@@ -126,12 +138,7 @@ export class SliceApi {
 
   private async refusal(verb: string, connection: Connection, target: Target, answer: IncomingMessage): Promise<Error> {
     const status = answer.statusCode ?? 0;
-    let text = '';
-    for await (const chunk of this.withoutPauses(answer)) {
-      text += chunk.toString('latin1');
-      if (text.length > LONGEST_REFUSAL_BYTES) break;
-    }
-    const message = statusMessage(text);
+    const message = statusMessage(await readBeginning(answer, this.reading, LONGEST_REFUSAL_BYTES));
     if (status === GONE || (status === TIMEOUT && /resource version/i.test(message))) return new GoneError(message);
     const namespace = target.namespace ?? connection.namespace;
     const path = pathOf(connection, target);
@@ -145,23 +152,6 @@ export class SliceApi {
       return `allow it to ${verb} endpointslices (discovery.k8s.io) in the namespace ${namespace} by a Role with get, list and watch`;
     if (status === 404) return 'set server to a Kubernetes API server of 1.21 or later';
     return undefined;
-  }
-
-  /** The chunks of a body, which must not stop coming. */
-  private async *withoutPauses(body: IncomingMessage): AsyncGenerator<Buffer> {
-    const giveUp = () => body.destroy(new Error(`nothing more came within ${this.requestTimeoutMs} ms`));
-    let timer = this.clock.setTimer(giveUp, this.requestTimeoutMs);
-    try {
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        timer.cancel();
-        yield chunk;
-        timer = this.clock.setTimer(giveUp, this.requestTimeoutMs);
-        timer.unref();
-      }
-    } finally {
-      timer.cancel();
-      if (!body.complete) body.destroy();
-    }
   }
 }
 
@@ -179,7 +169,7 @@ function pathOf({ namespace }: Connection, target: Target): string {
 /** Refusals are objects of the kind Status; what stands before the API server answers in its own way. */
 function statusMessage(text: string): string {
   try {
-    const { message } = fields(JSON.parse(text));
+    const { message } = fieldsOf(JSON.parse(text));
     return typeof message === 'string' ? message : text;
   } catch {
     return text;

@@ -1,4 +1,3 @@
-import type { Timer } from '../../core/clock.js';
 import type { DiscoveryHost, Lease } from '../../core/discovery.js';
 import { Registration } from '../../discovery/registration.js';
 import { RegistryError } from '../registry-error.js';
@@ -43,7 +42,6 @@ export class ZnodeAnnouncement implements SessionMember, Lease {
   /** Sessions in which this made the znode. */
   private readonly sessions = new Set<string>();
   private isBegun = false;
-  private awake: Timer | undefined = undefined;
 
   constructor(private readonly init: ZnodeAnnouncementInit) {
     const { service, id, keepAlive, host } = init;
@@ -65,7 +63,6 @@ export class ZnodeAnnouncement implements SessionMember, Lease {
   async begin(): Promise<void> {
     await this.registration.begin();
     this.isBegun = true;
-    if (this.init.keepAlive) this.keepAwake();
   }
 
   async close(): Promise<void> {
@@ -73,14 +70,8 @@ export class ZnodeAnnouncement implements SessionMember, Lease {
     try {
       await this.registration.close();
     } finally {
-      this.awake?.cancel();
       this.init.onClose(this);
     }
-  }
-
-  /** The registration's timer keeps the process alive between two of its steps, but not within one. */
-  private keepAwake(): void {
-    this.awake = this.init.host.clock.setTimer(() => this.keepAwake(), LOOK_AGAIN_MS);
   }
 
   connected(connection: Connection, isNewSession: boolean): void {

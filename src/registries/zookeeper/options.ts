@@ -1,6 +1,7 @@
-import type { SecureContextOptions } from 'node:tls';
 import { ConfigError } from '../../core/errors.js';
-import { durationMs, knownKeys } from '../../core/options-check.js';
+import { durationMs, knownKeys, oneOf, trueOrFalse } from '../../core/options-check.js';
+import { bareAddress } from '../server-list.js';
+import { type TlsOptions, tlsOptions } from '../tls-options.js';
 import { isNodeName, joinPaths } from './node-names.js';
 
 /** Who the client is to ZooKeeper's ACLs. */
@@ -44,9 +45,7 @@ export interface ZooKeeperDiscoveryOptions {
    */
   readonly payloadClass?: string | undefined;
   /** TLS, for a server's secure client port: Node's own options. Default: none. */
-  readonly tls?:
-    | (SecureContextOptions & { readonly servername?: string | undefined; readonly rejectUnauthorized?: boolean | undefined })
-    | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** Whether an announced instance keeps the process alive. Default false. */
   readonly keepAlive?: boolean | undefined;
 }
@@ -69,7 +68,7 @@ export interface ZooKeeperSettings {
   readonly auth: readonly ZooKeeperAuth[];
   readonly acl: ZooKeeperAcl;
   readonly payloadClass: string | undefined;
-  readonly tls: ZooKeeperDiscoveryOptions['tls'];
+  readonly tls: TlsOptions | undefined;
   readonly keepAlive: boolean;
 }
 
@@ -83,17 +82,13 @@ const LONGEST_SESSION_MS = 2 ** 31 - 1;
 export function checkedSettings(options: ZooKeeperDiscoveryOptions): ZooKeeperSettings {
   knownKeys(PATH, options, KEYS);
   const { servers, chroot } = parseServers(options.servers);
-  const { acl = 'open', payloadClass, tls, keepAlive = false } = options;
+  const { payloadClass } = options;
+  const acl = oneOf(`${PATH}.acl`, options.acl ?? 'open', ['open', 'readable', 'private']);
   const auth = parseAuth(options.auth);
-  if (acl !== 'open' && acl !== 'readable' && acl !== 'private')
-    throw new ConfigError(`${PATH}.acl`, "'open', 'readable' or 'private'", acl);
   if (acl !== 'open' && auth.length === 0) throw new ConfigError(`${PATH}.acl`, `'open' where auth is not set`, acl);
   if (payloadClass !== undefined && (typeof payloadClass !== 'string' || payloadClass === '')) {
     throw new ConfigError(`${PATH}.payloadClass`, "a Java class's full name", payloadClass);
   }
-  if (tls !== undefined && (typeof tls !== 'object' || tls === null))
-    throw new ConfigError(`${PATH}.tls`, "an object of Node's TLS options", tls);
-  if (typeof keepAlive !== 'boolean') throw new ConfigError(`${PATH}.keepAlive`, 'true or false', keepAlive);
   return {
     servers,
     root: joinPaths(chroot, checkedPath(`${PATH}.basePath`, options.basePath ?? '/services')),
@@ -102,8 +97,8 @@ export function checkedSettings(options: ZooKeeperDiscoveryOptions): ZooKeeperSe
     auth,
     acl,
     payloadClass,
-    tls,
-    keepAlive,
+    tls: tlsOptions(`${PATH}.tls`, options.tls),
+    keepAlive: trueOrFalse(`${PATH}.keepAlive`, options.keepAlive ?? false),
   };
 }
 
@@ -119,7 +114,7 @@ function parseServers(given: unknown): { readonly servers: readonly ServerAddres
       const slash = item.indexOf('/');
       const address = slash < 0 ? item : item.slice(0, slash);
       if (slash >= 0) chroots.add(joinPaths(checkedPath(path, item.slice(slash))));
-      servers.push(parseServer(address.trim(), () => new ConfigError(path, expected, item)));
+      servers.push(parseServer(address.trim(), () => new ConfigError(path, expected, bareAddress(item))));
     }
   }
   if (servers.length === 0) throw new ConfigError(path, expected, given);

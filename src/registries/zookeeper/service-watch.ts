@@ -148,11 +148,22 @@ export class ServiceWatch implements SessionMember {
     } catch (error) {
       this.namesUnread = true;
       if (!isCode(error, CODE.noNode)) throw error;
-      // The watch of its making. It may have been made a moment ago.
-      const isThere = (await connection.exists(path, this.namesChanged)) !== undefined;
-      this.namesUnread = isThere;
-      if (!isThere && !this.isStopped) this.members.unknown();
+      await this.watchMaking(connection);
     }
+  }
+
+  /** The service's znode is not there: sets the watch that tells of its making. */
+  private async watchMaking(connection: Connection): Promise<void> {
+    // Before the answer: the news that it was made may come in one packet with it, and then it comes first.
+    this.namesUnread = false;
+    let isThere = true;
+    try {
+      isThere = (await connection.exists(this.init.path, this.namesChanged)) !== undefined;
+    } finally {
+      // It may have been made between the two questions.
+      if (isThere) this.namesUnread = true;
+    }
+    if (!isThere && !this.isStopped) this.members.unknown();
   }
 
   private async readSome(connection: Connection): Promise<void> {

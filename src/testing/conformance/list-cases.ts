@@ -56,7 +56,8 @@ export const listCases: readonly Case[] = [
     name: 'two hundred instances are all there',
     async run(trial) {
       const service = trial.newService();
-      const instances = Array.from({ length: MANY }, (_, n) => instance(n));
+      // As with copies of one program, which listen on one port.
+      const instances = Array.from({ length: MANY }, (_, n) => instance(n, { url: `http://10.2.0.${n}:8080` }));
       await trial.put(service, ...instances);
       await trial.sees(trial.watch(trial.source(), service), ...instances);
     },

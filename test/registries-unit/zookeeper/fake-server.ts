@@ -68,6 +68,16 @@ export function reply(request: Buffer, code: number, rest: Buffer = Buffer.alloc
   return framed(Buffer.concat([header, rest]));
 }
 
+/** The news that something happened to a znode, by the number of the kind of change. */
+export function notification(kind: number, path: string): Buffer {
+  const header = Buffer.alloc(16);
+  header.writeInt32BE(-1, 0);
+  // The kind, and the state of the session.
+  const event = Buffer.alloc(8);
+  event.writeInt32BE(kind, 0);
+  return framed(Buffer.concat([header, event, framed(Buffer.from(path))]));
+}
+
 /** What follows the header of a list of children. */
 export function childrenBody(names: readonly string[]): Buffer {
   const count = Buffer.alloc(4);

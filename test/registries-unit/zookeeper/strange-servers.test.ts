@@ -5,11 +5,15 @@ import { systemRandom } from '../../../src/core/random.js';
 import type { DiscoveryHost } from '../../../src/index.js';
 import { zookeeperDiscovery } from '../../../src/registries/zookeeper/index.js';
 import { RecordingSink, until } from '../../discovery/recording-sink.js';
-import { childrenBody, fakeServer, framed, reply, welcome } from './fake-server.js';
+import { childrenBody, fakeServer, notification, reply, welcome } from './fake-server.js';
 
 const HOST: DiscoveryHost = { clock: systemClock, random: systemRandom, skipped() {}, announcementFailed() {}, announced() {} };
+const EXISTS = 3;
 const GET_CHILDREN = 12;
 const PING = 11;
+const NO_NODE = -101;
+const CREATED = 1;
+const UNKNOWN_KIND = 77;
 
 function watching(test: TestContext, servers: string | string[], requestTimeoutMs = 300) {
   const source = zookeeperDiscovery({ servers, requestTimeoutMs, sessionTimeoutMs: 3_000 });
@@ -113,15 +117,25 @@ describe('a server that is none, or a strange one', () => {
     await source.close?.();
   });
 
+  test('that tells of a znode that was made in one packet with the answer that it is not there is understood', async (t) => {
+    let isMade = false;
+    const { address } = await fakeServer(t, ({ socket, frame, index }) => {
+      if (index === 0) socket.write(welcome());
+      else if (frame.readInt32BE(4) === GET_CHILDREN) socket.write(isMade ? reply(frame, 0, childrenBody([])) : reply(frame, NO_NODE));
+      else if (frame.readInt32BE(4) === EXISTS) {
+        isMade = true;
+        socket.write(Buffer.concat([reply(frame, NO_NODE), notification(CREATED, '/services/users')]));
+      }
+    });
+    const { sink } = watching(t, address);
+    await until(() => sink.last?.kind === 'snapshot', 'the list of the service that was made');
+  });
+
   test('notifications of unknown kinds are passed over', async (t) => {
     const { address } = await fakeServer(t, ({ socket, frame, index }) => {
       if (index === 0) socket.write(welcome());
       else if (frame.readInt32BE(4) === GET_CHILDREN) {
-        const header = Buffer.alloc(16);
-        header.writeInt32BE(-1, 0);
-        const event = Buffer.alloc(8);
-        event.writeInt32BE(77, 0);
-        socket.write(framed(Buffer.concat([header, event, framed(Buffer.from('/services/users'))])));
+        socket.write(notification(UNKNOWN_KIND, '/services/users'));
         socket.write(reply(frame, 0, childrenBody([])));
       }
     });

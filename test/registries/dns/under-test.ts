@@ -23,6 +23,7 @@ export const startBind: StartRegistry = async () => {
     domain: ZONE,
     type: 'srv',
     minTtlMs: 200,
+    maxTtlMs: 300,
     negativeTtlMs: 200,
     timeoutMs: 500,
   });

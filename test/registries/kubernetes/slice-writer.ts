@@ -16,6 +16,8 @@ interface Slice {
   isWritten: boolean;
   /** One write of a slice at a time, or an earlier one could come last. */
   lastWrite: Promise<unknown>;
+  /** The write that waits for the one under way, and will write the slice as it is then. */
+  nextWrite: Promise<boolean> | undefined;
 }
 
 /**
@@ -108,7 +110,7 @@ export class SliceWriter {
 
   private newSlice(service: string, group: string): Slice {
     const name = `${service}-${++this.counter}`;
-    const slice = { name, group, instances: new Map<string, EnteredInstance>(), isWritten: false, lastWrite: Promise.resolve() };
+    const slice: Slice = { name, group, instances: new Map<string, EnteredInstance>(), isWritten: false, lastWrite: Promise.resolve(), nextWrite: undefined };
     this.slicesOf(service).push(slice);
     return slice;
   }
@@ -121,7 +123,15 @@ export class SliceWriter {
 
   /** False if the server does not have the slice that it had. */
   private write(service: string, slice: Slice): Promise<boolean> {
-    const write = slice.lastWrite.then(() => this.writeNow(service, slice));
+    slice.nextWrite ??= this.writeNext(service, slice);
+    return slice.nextWrite;
+  }
+
+  private writeNext(service: string, slice: Slice): Promise<boolean> {
+    const write = slice.lastWrite.then(() => {
+      slice.nextWrite = undefined;
+      return this.writeNow(service, slice);
+    });
     slice.lastWrite = write.catch(() => {});
     return write;
   }

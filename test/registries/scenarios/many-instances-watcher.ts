@@ -6,11 +6,9 @@ import type { WatcherReport } from './many-instances.js';
 
 /** The process that watches 10,000 instances, and measures itself. Called by many-instances.ts. */
 
-const [recipe = '', service = '', count = ''] = process.argv.slice(2);
+const [recipe = '', service = '', count = '', settleMs = ''] = process.argv.slice(2);
 const instances = Number(count);
 const LISTED_WITHIN_MS = 60_000;
-/** The last changes are on their way when the writer is done. */
-const SETTLE_MS = 1_500;
 
 const say = (report: WatcherReport): void => {
   process.send?.(report);
@@ -46,7 +44,8 @@ changing.enable();
 const before = process.cpuUsage();
 say({ kind: 'ready' });
 await message('end');
-await delay(SETTLE_MS);
+// The last changes are on their way when the writer is done.
+await delay(Number(settleMs));
 const { user, system } = process.cpuUsage(before);
 changing.disable();
 const endpoints = mesh.inspect().services[service]?.endpoints.length ?? 0;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepareSite, type Site, startServer } from './child-server.js';
 import { serialOf } from './dns-question.js';
@@ -49,13 +49,28 @@ export async function startBind(options: BindOptions): Promise<Bind> {
       return true;
     },
   });
-  const setZone = async (zone: string, records: string): Promise<void> => {
+  // One reload at a time: BIND forgets a signal that comes in the middle of one.
+  let reload: Promise<void> = Promise.resolve();
+  const setZone = (zone: string, records: string): Promise<void> => {
     const serial = files.write(zone, records);
-    bind.signal('SIGHUP');
-    await eventually(`BIND serves '${zone}' as it is now`, async () => (await serialOf(address, zone)) === serial);
+    // Of several changes of a zone, only the last one is ever served.
+    const isServed = async () => (await serialOf(address, zone)) >= serial;
+    const before = reload.catch(() => {});
+    reload = before.then(async () => {
+      if (await isServed().catch(() => false)) return;
+      bind.signal('SIGHUP');
+      await eventually(`BIND serves '${zone}' as it is now`, isServed, { everyMs: 5 });
+    });
+    return reload;
   };
   return Object.assign(bind, { setZone });
 }
+
+/**
+ * BIND reads a file again that has changed since it was read last. A file's time may be some milliseconds behind the
+ * clock, so that a change right after a reload would look older than that.
+ */
+const FAR_FUTURE = new Date('2100-01-01');
 
 /** Files of zones, each with a serial number of its own: BIND reads none again whose number has not grown. */
 class ZoneFiles {
@@ -71,7 +86,11 @@ class ZoneFiles {
   write(zone: string, records: string): number {
     const serial = ++this.serial;
     const authority = `@ SOA ns.${zone}. hostmaster.${zone}. ${serial} 3600 600 86400 ${this.negativeTtlSeconds}`;
-    writeFileSync(join(this.folder, zone), `$TTL 60\n$ORIGIN ${zone}.\n${authority}\n@ NS ns\nns A 127.0.0.1\n${records}\n`);
+    const file = join(this.folder, zone);
+    // In one step: BIND may be reading the one before.
+    writeFileSync(`${file}.new`, `$TTL 60\n$ORIGIN ${zone}.\n${authority}\n@ NS ns\nns A 127.0.0.1\n${records}\n`);
+    utimesSync(`${file}.new`, FAR_FUTURE, FAR_FUTURE);
+    renameSync(`${file}.new`, file);
     return serial;
   }
 

@@ -88,21 +88,25 @@ export class Hands {
 
 /** What Curator writes for an instance. */
 export function curatorData(service: string, { id, url, weight, zone, metadata }: EnteredInstance): Buffer {
-  const { protocol, hostname, port } = new URL(url);
+  const { protocol, hostname, port: written, pathname } = new URL(url);
   const isTls = protocol === 'https:';
+  const port = Number(written || (isTls ? 443 : 80));
   const texts = { ...metadata, ...(weight !== undefined && { weight: String(weight) }), ...(zone !== undefined && { zone }) };
   return Buffer.from(
     JSON.stringify({
       name: service,
       id,
       address: hostname,
-      port: isTls ? null : Number(port),
-      sslPort: isTls ? Number(port) : null,
+      port: isTls ? null : port,
+      sslPort: isTls ? port : null,
       payload: { '@class': 'org.springframework.cloud.zookeeper.discovery.ZookeeperInstance', id, name: service, metadata: texts },
       registrationTimeUTC: 1_700_000_000_000,
       serviceType: 'DYNAMIC',
       uriSpec: {
-        parts: ['scheme', '://', 'address', ':', 'port'].map((value) => ({ value, variable: /^[a-z]/.test(value) })),
+        parts: ['scheme', '://', 'address', ':', 'port', ...(pathname === '/' ? [] : [pathname])].map((value) => ({
+          value,
+          variable: /^[a-z]/.test(value),
+        })),
       },
     }),
   );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Fingerprint, JsonElements } from '../../../src/registries/consul/json-elements.js';
+import { type Fingerprint, ListElements } from '../../../src/registries/consul/list-elements.js';
 
 /** Takes a text apart, in chunks that end at the given places. */
 function elementsOf(text: string, cuts: readonly number[] = [], before: readonly Fingerprint[] = [], longest = 1_000_000) {
@@ -10,7 +10,7 @@ function elementsOf(text: string, cuts: readonly number[] = [], before: readonly
   const fingerprints: Fingerprint[] = [];
   const oversized: { beginning: string; length: number }[] = [];
   let expected = 0;
-  const reader = new JsonElements(
+  const reader = new ListElements(
     {
       expected: () => before[expected],
       asExpected: () => {

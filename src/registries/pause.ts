@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../core/clock.js';
 
 /** Waits without keeping the process alive. Rejects with the signal's reason, and leaves no timer, when `signal` is aborted. */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
@@ -17,5 +17,12 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
     }, delayMs);
     timer.unref();
     signal.addEventListener('abort', stopped, { once: true });
+  });
+}
+
+/** Lets others have the event loop. A timer and not a microtask: their sockets and timers come first. */
+export function othersTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimer(resolve, 0).unref();
   });
 }
