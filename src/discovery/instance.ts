@@ -105,17 +105,19 @@ function withoutSecrets(url: string): string {
 
 function parseAddress(text: unknown): Address {
   if (typeof text !== 'string') throw new Error(`url must be a string, got ${show(text)}`);
-  const shown = `'${withoutSecrets(text)}'`;
-  if (!URL.canParse(text)) throw new Error(`url must be an absolute URL such as http://10.0.0.1:8080, got ${shown}`);
+  const refuse = (expected: string): never => {
+    throw new Error(`url must ${expected}, got '${withoutSecrets(text)}'`);
+  };
+  if (!URL.canParse(text)) return refuse('be an absolute URL such as http://10.0.0.1:8080');
   const url = new URL(text);
   const { protocol } = url;
-  if (protocol !== 'http:' && protocol !== 'https:') throw new Error(`url must start with http:// or https://, got ${shown}`);
-  if (url.username !== '' || url.password !== '') throw new Error(`url must be without credentials, got ${shown}`);
-  if (url.href.includes('?')) throw new Error(`url must be without a query, got ${shown}`);
-  if (url.href.includes('#')) throw new Error(`url must be without a fragment, got ${shown}`);
-  if (url.port === '0') throw new Error(`url must have a port from 1 to 65535, got ${shown}`);
+  if (protocol !== 'http:' && protocol !== 'https:') return refuse('start with http:// or https://');
+  if (url.username !== '' || url.password !== '') refuse('be without credentials');
+  if (url.href.includes('?')) refuse('be without a query');
+  if (url.href.includes('#')) refuse('be without a fragment');
+  if (url.port === '0') refuse('have a port from 1 to 65535');
   const hostname = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
-  if (LINK_LOCAL.test(hostname)) throw new Error(`url must not be a link-local address (169.254.0.0/16, fe80::/10), got ${shown}`);
+  if (LINK_LOCAL.test(hostname)) refuse('not be a link-local address (169.254.0.0/16, fe80::/10)');
   const port = url.port === '' ? (protocol === 'http:' ? 80 : 443) : Number(url.port);
   return { protocol, hostname, port, basePath: withoutSlashAtEnd(url.pathname) };
 }
