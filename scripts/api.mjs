@@ -1,12 +1,17 @@
 // Prints the public API, or writes it to docs/api.txt with `--write`: every exported name with its signature, and
 // the members of what is exported, as the declarations in dist/ have them. What is reachable without being exported
 // shows itself by its name in a signature.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const ENTRIES = { fetchmesh: 'dist/index.d.ts', 'fetchmesh/testing': 'dist/testing/index.d.ts' };
+const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+const ENTRIES = Object.fromEntries(
+  Object.entries(exports)
+    .filter(([, { types }]) => types !== undefined)
+    .map(([name, { types }]) => [name.replace(/^\./, 'fetchmesh'), types.replace(/^\.\//, '')]),
+);
 
 const files = Object.values(ENTRIES).map((file) => root + file);
 for (const file of files) if (!existsSync(file)) throw new Error(`${file} is missing: run 'node scripts/build.mjs dist' first`);

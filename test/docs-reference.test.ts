@@ -11,7 +11,8 @@ import ts from 'typescript';
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const entries = ['dist/index.d.ts', 'dist/testing/index.d.ts'].map((file) => join(root, file));
+const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Record<string, { types?: string }> };
+const entries = Object.values(exports).flatMap(({ types }) => (types === undefined ? [] : [join(root, types)]));
 const program = ts.createProgram(entries, {
   module: ts.ModuleKind.NodeNext,
   target: ts.ScriptTarget.ES2023,
@@ -56,7 +57,9 @@ function cellsOf(line: string): string[] {
     .map((cell) => cell.trim().replaceAll('`', ''));
 }
 
-const pages = ['README.md', ...readdirSync(join(root, 'docs'), { recursive: true }).map((name) => join('docs', String(name)))];
+// docs/api/ is made of these pages, and may be an old one.
+const inDocs = readdirSync(join(root, 'docs'), { recursive: true }).map(String);
+const pages = ['README.md', ...inDocs.filter((name) => !name.startsWith('api')).map((name) => join('docs', name))];
 const tables = pages.filter((page) => page.endsWith('.md')).flatMap(tablesOf);
 
 /** The options of an interface that a user writes: by name, with their docstrings; index signatures left out. */

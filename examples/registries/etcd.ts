@@ -1,68 +1,66 @@
-// Two instances of a service announce themselves in a real etcd; calls go on when one of them is gone.
+// Two services announce themselves in a real etcd; calls go on when an instance of one of them is killed.
 //
 //     node etcd.js [ENDPOINT]        or ETCD_ENDPOINT, ETCD_USERNAME, ETCD_PASSWORD in the environment
 //
-// `npm run registries -- etcd` starts one at the default address where etcd is installed.
+// `npm run registries -- etcd` starts one at the default address where its tools are installed.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createMesh, type Lease } from 'fetchmesh';
+import { createMesh, type Mesh } from 'fetchmesh';
 import { etcdDiscovery } from 'fetchmesh/etcd';
 
-const endpoint = process.argv[2] ?? process.env.ETCD_ENDPOINT ?? 'http://127.0.0.1:2379';
-const username = process.env.ETCD_USERNAME;
-const password = process.env.ETCD_PASSWORD;
-const service = `greeter-${process.pid}`;
-const source = () => etcdDiscovery({ endpoints: [endpoint], username, password, leaseMs: 5_000 });
+const endpoints = [process.argv[2] ?? process.env.ETCD_ENDPOINT ?? 'http://127.0.0.1:2379'];
+const { ETCD_USERNAME: username, ETCD_PASSWORD: password } = process.env; // by default none
+const [users, orders] = [`users-${process.pid}`, `orders-${process.pid}`];
 
 interface Instance {
-  readonly name: string;
   readonly server: Server;
-  readonly lease: Lease;
-  close(): Promise<void>;
+  readonly mesh: Mesh;
 }
 
-/** What runs in a process of its own elsewhere: a server that says in etcd where it is reached. */
-async function startInstance(name: string): Promise<Instance> {
-  const server = createServer((_request, response) => response.end(name)).listen(0, '127.0.0.1');
+/** What runs in a process of its own elsewhere: a server, and a mesh that says in etcd where it is reached. */
+async function startInstance(service: string, id: string): Promise<Instance> {
+  const server = createServer((_request, response) => response.end(id)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   // #region announce
-  const mesh = createMesh({ discovery: source() });
-  const lease = await mesh.announce({ service, url, id: name, zone: 'eu-1a', metadata: { version: '7' } });
+  const mesh = createMesh({ discovery: etcdDiscovery({ endpoints, username, password, leaseMs: 5_000 }) });
+  await mesh.announce({ service, url, id, zone: 'eu-1a', metadata: { version: '7' } });
   // #endregion
-  return { name, server, lease, close: () => mesh.close() };
+  return { server, mesh };
 }
 
-const instances = await Promise.all(['one', 'two'].map(startInstance));
-console.log(`two instances of ${service} are announced in etcd at ${endpoint}`);
+function kill({ server }: Instance): void {
+  server.close();
+  server.closeAllConnections();
+}
+
+const ada = await startInstance(users, 'Ada');
+const bob = await startInstance(users, 'Bob');
+const shop = await startInstance(orders, 'the shop');
+console.log('two instances of users and one of orders are in etcd');
 
 // #region call
-const mesh = createMesh({
-  discovery: etcdDiscovery({ endpoints: [endpoint], username, password }), // by default without a user
-});
-await mesh.ready([service], { minEndpoints: 2 });
-const greet = async (): Promise<string> => (await mesh.fetch(`http://${service}/`)).text();
+const mesh = createMesh({ discovery: etcdDiscovery({ endpoints, username, password }) });
+await mesh.ready([users], { minEndpoints: 2 });
+const call = async (service: string): Promise<string> => (await mesh.fetch(`http://${service}/`)).text();
 // #endregion
 
 const answers = new Set<string>();
-while (answers.size < 2) answers.add(await greet());
-console.log(`answers of both: ${[...answers].sort().join(', ')}`);
+while (answers.size < 2) answers.add(await call(users));
+console.log(`users: ${[...answers].sort().join(' and ')} answer`);
+console.log(`orders: ${await call(orders)} answers`);
 
-const [first] = instances;
-console.log(`killing ${first?.name}, which has no time to say so`);
-first?.server.close();
-first?.server.closeAllConnections();
-for (let i = 0; i < 10; i++) await greet();
-console.log('calls go on, although it is still in etcd');
+kill(ada);
+for (let i = 0; i < 10; i++) await call(users);
+console.log(`Ada is killed: calls go on, and ${await call(users)} answers`);
 
-const left = new Promise<void>((resolve) => mesh.on('endpointRemoved', () => resolve()));
-await first?.lease.close();
+// What the end of its lease does for an instance that cannot do it itself.
+const left = new Promise((resolve) => mesh.on('endpointRemoved', resolve));
+await ada.mesh.close();
 await left;
-console.log('its key is gone: the mesh knows the other one alone');
+console.log('Ada is out of etcd, and of every list');
 
-for (const { server, close } of instances) {
-  await close();
-  server.close();
-}
-await mesh.close();
+await Promise.all([bob.mesh.close(), shop.mesh.close(), mesh.close()]);
+kill(bob);
+kill(shop);

@@ -1,51 +1,62 @@
-// Two services in a Eureka registry: announced, called, one instance killed.
-//     node eureka.js http://127.0.0.1:8761/eureka          (or EUREKA_URL; this is the default)
+// Two services announce themselves in a real Eureka; calls go on when an instance of one of them is killed.
+//
+//     node eureka.js [SERVER]        or EUREKA_URL in the environment
+//
+// `npm run registries -- eureka` starts one at the default address where its tools are installed.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createMesh } from 'fetchmesh';
+import { createMesh, type Mesh } from 'fetchmesh';
 import { eurekaDiscovery } from 'fetchmesh/eureka';
 
 const servers = process.argv[2] ?? process.env.EUREKA_URL ?? 'http://127.0.0.1:8761/eureka';
+const [users, orders] = [`users-${process.pid}`, `orders-${process.pid}`];
 
-async function serve(name: string): Promise<{ readonly server: Server; readonly url: string }> {
-  const server = createServer((_request, response) => response.end(name)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+interface Instance {
+  readonly server: Server;
+  readonly mesh: Mesh;
 }
 
-const users = [await serve('users-1'), await serve('users-2')];
-const orders = await serve('orders-1');
+/** What runs in a process of its own elsewhere: a server, and a mesh that says in Eureka where it is reached. */
+async function startInstance(service: string, id: string): Promise<Instance> {
+  const server = createServer((_request, response) => response.end(id)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // #region announce
+  const mesh = createMesh({ discovery: eurekaDiscovery({ servers, leaseMs: 30_000 }) });
+  await mesh.announce({ service, url, id, zone: 'eu-1a', metadata: { version: '7' } });
+  // #endregion
+  return { server, mesh };
+}
 
-// #region announce
-// In the processes that serve: a heartbeat keeps each instance in the registry.
-const serving = createMesh({ discovery: eurekaDiscovery({ servers, leaseMs: 30_000 }) });
-for (const { url } of users) await serving.announce({ service: 'users', url, zone: 'eu-1a', metadata: { version: '7' } });
-await serving.announce({ service: 'orders', url: orders.url });
-// #endregion
-console.log('announced: two instances of users, one of orders');
-
-// #region call
-// In the processes that call: one request every few seconds brings what has changed in all services.
-const mesh = createMesh({ discovery: eurekaDiscovery({ servers, fetchMs: 5_000 }) });
-await mesh.ready(['users'], { minEndpoints: 2, timeoutMs: 60_000 }); // servers answer from a cache that may be 30 seconds old
-console.log(await (await mesh.fetch('http://orders/')).text()); // -> orders-1
-// #endregion
-
-const answers = new Set<string>();
-for (let call = 0; call < 50; call++) answers.add(await (await mesh.fetch('http://users/')).text());
-console.log(`users: 50 calls answered by ${[...answers].sort().join(' and ')}`);
-
-// One dies without a word. Its entry stays for a while; calls go on without it.
-users[0]?.server.close();
-users[0]?.server.closeAllConnections();
-let answered = 0;
-for (let call = 0; call < 50; call++) if ((await mesh.fetch('http://users/')).ok) answered++;
-console.log(`users-1 is dead: ${answered} of 50 calls answered`);
-
-await Promise.all([mesh.close(), serving.close()]);
-for (const { server } of [...users, orders]) {
+function kill({ server }: Instance): void {
   server.close();
   server.closeAllConnections();
 }
-console.log('taken out of the registry');
+
+const ada = await startInstance(users, 'Ada');
+const bob = await startInstance(users, 'Bob');
+const shop = await startInstance(orders, 'the shop');
+console.log('two instances of users and one of orders are in Eureka');
+
+// #region call
+const mesh = createMesh({ discovery: eurekaDiscovery({ servers, fetchMs: 5_000 }) });
+await mesh.ready([users], { minEndpoints: 2, timeoutMs: 60_000 }); // servers answer from a cache that may be 30 seconds old
+const call = async (service: string): Promise<string> => (await mesh.fetch(`http://${service}/`)).text();
+// #endregion
+
+const answers = new Set<string>();
+while (answers.size < 2) answers.add(await call(users));
+console.log(`users: ${[...answers].sort().join(' and ')} answer`);
+console.log(`orders: ${await call(orders)} answers`);
+
+kill(ada);
+for (let i = 0; i < 10; i++) await call(users);
+console.log(`Ada is killed: calls go on, and ${await call(users)} answers`);
+
+await ada.mesh.close();
+console.log('Ada is out of Eureka; lists follow when they are fetched again');
+
+await Promise.all([bob.mesh.close(), shop.mesh.close(), mesh.close()]);
+kill(bob);
+kill(shop);

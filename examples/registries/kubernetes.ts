@@ -1,9 +1,10 @@
-// Two instances of a service in the EndpointSlices of a real Kubernetes API server; calls go on when one is gone.
+// Two services in the EndpointSlices of a real Kubernetes API server; calls go on when an instance of one is killed.
 //
-//     node kubernetes.js [SERVER]        KUBERNETES_TOKEN and KUBERNETES_CA_FILE say who asks, where it matters
+//     node kubernetes.js [SERVER]        or KUBERNETES_SERVER, KUBERNETES_TOKEN, KUBERNETES_CA_FILE in the environment
 //
 // The default is what `kubectl proxy` serves. In a cluster, pods and their Service make the slices; here the example
 // writes them itself.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, request as requestHttp, type Server } from 'node:http';
 import { request as requestHttps } from 'node:https';
@@ -15,7 +16,7 @@ import { kubernetesDiscovery } from 'fetchmesh/kubernetes';
 const server = process.argv[2] ?? process.env.KUBERNETES_SERVER ?? 'http://127.0.0.1:8001';
 const token = process.env.KUBERNETES_TOKEN;
 const caFile = process.env.KUBERNETES_CA_FILE;
-const service = `greeter-${process.pid}`;
+const [users, orders] = [`users-${process.pid}`, `orders-${process.pid}`];
 
 /** One request to the API server. */
 async function api(method: string, path: string, body?: unknown): Promise<void> {
@@ -34,7 +35,7 @@ async function api(method: string, path: string, body?: unknown): Promise<void> 
 }
 
 /** What the cluster would write for a pod that is ready. Loopback addresses are refused there, but not as names. */
-function slice(name: string, port: number): object {
+function slice(service: string, name: string, port: number): object {
   return {
     metadata: { name, labels: { 'kubernetes.io/service-name': service } },
     addressType: 'FQDN',
@@ -43,40 +44,54 @@ function slice(name: string, port: number): object {
   };
 }
 
-async function startInstance(name: string): Promise<Server> {
-  const instance = createServer((_request, response) => response.end(name));
-  await new Promise<void>((resolve) => instance.listen(0, '127.0.0.1', resolve));
-  await api('POST', '', slice(name, (instance.address() as AddressInfo).port));
-  return instance;
+interface Instance {
+  readonly server: Server;
+  /** Its slice. */
+  readonly name: string;
 }
 
-const names = [`${service}-1`, `${service}-2`] as const;
-const instances = await Promise.all(names.map(startInstance));
-console.log(`two instances of ${service} are in EndpointSlices on ${server}`);
+async function startInstance(service: string, answer: string): Promise<Instance> {
+  const instance = createServer((_request, response) => response.end(answer)).listen(0, '127.0.0.1');
+  await once(instance, 'listening');
+  const name = `${service}-${answer.replaceAll(' ', '-').toLowerCase()}`;
+  await api('POST', '', slice(service, name, (instance.address() as AddressInfo).port));
+  return { server: instance, name };
+}
 
-// #region mesh
+function kill({ server }: Instance): void {
+  server.close();
+  server.closeAllConnections();
+}
+
+const ada = await startInstance(users, 'Ada');
+const bob = await startInstance(users, 'Bob');
+const shop = await startInstance(orders, 'the shop');
+console.log('two instances of users and one of orders are in EndpointSlices');
+
+// #region call
 const mesh = createMesh({
   discovery: kubernetesDiscovery({ server, token, caFile }), // in a pod, and where kubectl works: kubernetesDiscovery()
 });
-await mesh.ready([service], { minEndpoints: 2 });
-console.log(await (await mesh.fetch(`http://${service}/`)).text());
+await mesh.ready([users], { minEndpoints: 2 });
+const call = async (service: string): Promise<string> => (await mesh.fetch(`http://${service}/`)).text();
 // #endregion
 
-const greet = async (): Promise<string> => (await mesh.fetch(`http://${service}/`)).text();
 const answers = new Set<string>();
-while (answers.size < 2) answers.add(await greet());
-console.log(`answers of both: ${[...answers].sort().join(', ')}`);
+while (answers.size < 2) answers.add(await call(users));
+console.log(`users: ${[...answers].sort().join(' and ')} answer`);
+console.log(`orders: ${await call(orders)} answers`);
 
-console.log(`killing ${names[0]}`);
-instances[0]?.close();
-instances[0]?.closeAllConnections();
-for (let i = 0; i < 10; i++) await greet();
-console.log('calls go on, although it is still in its slice');
+kill(ada);
+for (let i = 0; i < 10; i++) await call(users);
+console.log(`Ada is killed: calls go on, and ${await call(users)} answers`);
 
-await api('DELETE', `/${names[0]}`);
-while (mesh.inspect().services[service]?.endpoints.length !== 1) await greet();
-console.log(`its slice is deleted: the mesh knows ${mesh.inspect().services[service]?.endpoints[0]?.origin} alone`);
+// What the cluster does when it misses the pod.
+const left = new Promise((resolve) => mesh.on('endpointRemoved', resolve));
+await api('DELETE', `/${ada.name}`);
+await left;
+console.log('Ada is out of EndpointSlices, and of every list');
 
+await Promise.all([bob, shop].map(({ name }) => api('DELETE', `/${name}`)));
 await mesh.close();
-await api('DELETE', `/${names[1]}`);
-instances[1]?.close();
+kill(bob);
+kill(shop);

@@ -1,8 +1,8 @@
-// Two instances of a service announce themselves in a real ZooKeeper; calls go on when one of them is gone.
+// Two services announce themselves in a real ZooKeeper; calls go on when an instance of one of them is killed.
 //
 //     node zookeeper.js [SERVERS]        or ZOOKEEPER_SERVERS in the environment
 //
-// The default is 127.0.0.1:2181. `npm run registries -- zookeeper` starts one there where ZooKeeper is installed.
+// `npm run registries -- zookeeper` starts one at the default address where its tools are installed.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,44 +10,56 @@ import { createMesh, type Mesh } from 'fetchmesh';
 import { zookeeperDiscovery } from 'fetchmesh/zookeeper';
 
 const servers = process.argv[2] ?? process.env.ZOOKEEPER_SERVERS ?? '127.0.0.1:2181';
-const service = `greeter-${process.pid}`;
+const [users, orders] = [`users-${process.pid}`, `orders-${process.pid}`];
+
+interface Instance {
+  readonly server: Server;
+  readonly mesh: Mesh;
+}
 
 /** What runs in a process of its own elsewhere: a server, and a mesh that says in ZooKeeper where it is reached. */
-async function startInstance(id: string): Promise<{ readonly server: Server; readonly mesh: Mesh }> {
+async function startInstance(service: string, id: string): Promise<Instance> {
   const server = createServer((_request, response) => response.end(id)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   // #region announce
   const mesh = createMesh({ discovery: zookeeperDiscovery({ servers, sessionTimeoutMs: 10_000 }) });
-  await mesh.announce({ service, url, id, zone: 'eu-1a', weight: 2, metadata: { version: '7' } });
+  await mesh.announce({ service, url, id, zone: 'eu-1a', metadata: { version: '7' } });
   // #endregion
   return { server, mesh };
 }
 
-const one = await startInstance('one');
-const two = await startInstance('two');
-console.log(`two instances of ${service} are announced in ZooKeeper at ${servers}`);
+function kill({ server }: Instance): void {
+  server.close();
+  server.closeAllConnections();
+}
+
+const ada = await startInstance(users, 'Ada');
+const bob = await startInstance(users, 'Bob');
+const shop = await startInstance(orders, 'the shop');
+console.log('two instances of users and one of orders are in ZooKeeper');
 
 // #region call
 const mesh = createMesh({ discovery: zookeeperDiscovery({ servers }) });
-await mesh.ready([service], { minEndpoints: 2 });
-const greet = async (): Promise<string> => (await mesh.fetch(`http://${service}/`)).text();
+await mesh.ready([users], { minEndpoints: 2 });
+const call = async (service: string): Promise<string> => (await mesh.fetch(`http://${service}/`)).text();
 // #endregion
 
 const answers = new Set<string>();
-while (answers.size < 2) answers.add(await greet());
-console.log(`answers of both: ${[...answers].sort().join(', ')}`);
+while (answers.size < 2) answers.add(await call(users));
+console.log(`users: ${[...answers].sort().join(' and ')} answer`);
+console.log(`orders: ${await call(orders)} answers`);
 
-one.server.close();
-one.server.closeAllConnections();
-for (let i = 0; i < 10; i++) await greet();
-console.log('one is killed: calls go on, although ZooKeeper still has it');
+kill(ada);
+for (let i = 0; i < 10; i++) await call(users);
+console.log(`Ada is killed: calls go on, and ${await call(users)} answers`);
 
-const removed = new Promise((resolve) => mesh.on('endpointRemoved', resolve));
-await one.mesh.close();
-await removed;
-console.log('its session is closed: ZooKeeper and the mesh have the other alone');
+// What the end of its lease does for an instance that cannot do it itself.
+const left = new Promise((resolve) => mesh.on('endpointRemoved', resolve));
+await ada.mesh.close();
+await left;
+console.log('Ada is out of ZooKeeper, and of every list');
 
-await Promise.all([two.mesh.close(), mesh.close()]);
-two.server.close();
-two.server.closeAllConnections();
+await Promise.all([bob.mesh.close(), shop.mesh.close(), mesh.close()]);
+kill(bob);
+kill(shop);

@@ -1,4 +1,6 @@
 import type { Endpoint } from '../core/endpoint.js';
+import type { EndpointView } from '../core/endpoint-view.js';
+import type { Random } from '../core/random.js';
 import type { Verdict } from '../core/verdict.js';
 
 /**
@@ -32,6 +34,12 @@ export interface LoadMeasure {
    * every endpoint that a pick looks at, so it allocates nothing and changes nothing.
    */
   cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number;
+  /**
+   * The slot of the endpoint that costs least of all that can be picked, of which there are two at least; of equal ones
+   * any, by chance. A number that comes back from a call which the engine did not inline is put on the heap, so a
+   * measure that is asked for each pick compares in one call. Default: `cost` of each.
+   */
+  cheapest?(view: EndpointView, random: Random, nowMs: number): number;
   /** An attempt's verdict is known: notes in the endpoint's two cells what it says about the load. */
   settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void;
 }

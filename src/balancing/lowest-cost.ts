@@ -51,12 +51,13 @@ export class LowestCostPicker implements Picker {
   }
 
   pick(view: EndpointView, _call: Call, nowMs: number): Endpoint | undefined {
+    const { count } = view;
+    let slot: number;
     // The usual cases stand here, and the rest apart: the engine inlines a pick into its caller as long as it is small.
-    if (view.uniform) {
-      if (view.count >= this.pairFrom) return view.bySlot[this.ofTwo(view, nowMs)];
-      if (view.count > 1 && view.count <= this.fullScanUpTo) return view.bySlot[this.ofAll(view, nowMs)];
-    }
-    return view.bySlot[this.otherwise(view, nowMs)];
+    if (count < 2 || !view.uniform) slot = this.otherwise(view, nowMs);
+    else if (count >= this.pairFrom) slot = this.ofTwo(view, nowMs);
+    else slot = count <= this.fullScanUpTo ? this.ofAll(view, nowMs) : this.ofSome(view, nowMs);
+    return view.bySlot[slot];
   }
 
   settle(endpoint: Endpoint, verdict: Verdict, latencyMs: number, _call: Call, nowMs: number): void {
@@ -66,7 +67,7 @@ export class LowestCostPicker implements Picker {
   private otherwise(view: EndpointView, nowMs: number): number {
     const { count } = view;
     if (count < 2) return count === 0 ? -1 : (view.slots[0] as number);
-    return view.uniform ? this.ofSome(view, nowMs) : this.byWeight(view, nowMs);
+    return this.byWeight(view, nowMs);
   }
 
   /**
@@ -79,6 +80,7 @@ export class LowestCostPicker implements Picker {
    * guess half of them wrong, and each wrong guess costs as much as the random number.
    */
   private ofTwo({ slots, count, cells }: EndpointView, nowMs: number): number {
+    const { measure } = this;
     const drawn = this.random.next() * count;
     const place = drawn | 0;
     const other = ((drawn - place) * (count - 1)) | 0;
@@ -86,20 +88,27 @@ export class LowestCostPicker implements Picker {
     const second = slots[other + 1 + ((other - place) >> 31)] as number;
     const firstCell = first * STRIDE;
     const secondCell = second * STRIDE;
-    const firstCost = this.measure.cost(cells, firstCell, cells[firstCell + PENDING] as number, nowMs);
-    const secondCost = this.measure.cost(cells, secondCell, cells[secondCell + PENDING] as number, nowMs);
+    const firstCost = measure.cost(cells, firstCell, cells[firstCell + PENDING] as number, nowMs);
+    const secondCost = measure.cost(cells, secondCell, cells[secondCell + PENDING] as number, nowMs);
     return first + ((second - first) & -(secondCost < firstCost));
   }
 
-  /** Of all endpoints; of k that cost the same, each is left with the chance 1/k: the last of them replaces the one held so often. */
-  private ofAll({ slots, count, cells }: EndpointView, nowMs: number): number {
+  /** Of all endpoints. */
+  private ofAll(view: EndpointView, nowMs: number): number {
+    const { measure, random } = this;
+    return measure.cheapest === undefined ? this.byAsking(view, nowMs) : measure.cheapest(view, random, nowMs);
+  }
+
+  /** Of k that cost the same, each is left with the chance 1/k: the last of them replaces the one held so often. */
+  private byAsking({ slots, count, cells }: EndpointView, nowMs: number): number {
+    const { measure } = this;
     let best = slots[0] as number;
     let lowest = Number.POSITIVE_INFINITY;
     let ties = 0;
     for (let place = 0; place < count; place++) {
       const slot = slots[place] as number;
       const cell = slot * STRIDE;
-      const cost = this.measure.cost(cells, cell, cells[cell + PENDING] as number, nowMs);
+      const cost = measure.cost(cells, cell, cells[cell + PENDING] as number, nowMs);
       if (cost < lowest) {
         lowest = cost;
         best = slot;

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../core/endpoint.js';
-import { LOAD, LOAD_STAMP } from '../core/endpoint-view.js';
+import { CELLS, type EndpointView, IN_FLIGHT, LOAD, LOAD_STAMP } from '../core/endpoint-view.js';
 import { durationMs, knownKeys } from '../core/options-check.js';
+import type { Random } from '../core/random.js';
 import type { Verdict } from '../core/verdict.js';
 import { growthOf } from './decay.js';
 import type { Load, LoadMeasure } from './load.js';
@@ -69,6 +70,8 @@ const MAX_RETRY_AFTER_MS = 300_000;
 /** Own copies: see lowest-cost.ts. */
 const PEAK = LOAD;
 const STAMP = LOAD_STAMP;
+const PENDING = IN_FLIGHT;
+const STRIDE = CELLS;
 
 class PeakEwma implements LoadMeasure {
   private readonly eighthPerMs: number;
@@ -84,6 +87,30 @@ class PeakEwma implements LoadMeasure {
     const load = cells[cell + PEAK] as number;
     if (load === 0) return UNMEASURED_MS * inFlight;
     return (Math.abs(load) * (inFlight + 1)) / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthPerMs);
+  }
+
+  cheapest({ slots, count, cells }: EndpointView, random: Random, nowMs: number): number {
+    const { eighthPerMs } = this;
+    let best = slots[0] as number;
+    let lowest = Number.POSITIVE_INFINITY;
+    let ties = 0;
+    for (let place = 0; place < count; place++) {
+      const slot = slots[place] as number;
+      const cell = slot * STRIDE;
+      const load = cells[cell + PEAK] as number;
+      const pending = cells[cell + PENDING] as number;
+      const growth = growthOf((nowMs - (cells[cell + STAMP] as number)) * eighthPerMs);
+      const cost = load === 0 ? UNMEASURED_MS * pending : (Math.abs(load) * (pending + 1)) / growth;
+      if (cost < lowest) {
+        lowest = cost;
+        best = slot;
+        ties = 1;
+      } else if (cost === lowest && random.next() * ++ties < 1) {
+        // Of k that cost the same, each is left with the chance 1/k: the last of them replaces the one held so often.
+        best = slot;
+      }
+    }
+    return best;
   }
 
   settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void {

@@ -24,7 +24,9 @@ export class RegistryError extends MeshError {
   readonly status: number | undefined;
 
   constructor({ source, server, what, advice, status, cause }: RegistryFailure) {
-    super('ERR_MESH_DISCOVERY', `${source} at ${withoutCredentials(server)} ${what}${advice === undefined ? '' : `: ${advice}`}`, { cause });
+    super('ERR_MESH_DISCOVERY', `${source} at ${withoutCredentials(server)} ${what}${advice === undefined ? '' : `: ${advice}`}`, {
+      cause,
+    });
     this.status = status;
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Timer } from '../../src/core/clock.js';
 import { Registration } from '../../src/discovery/registration.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 import { VirtualClock } from '../../src/testing/virtual-clock.js';
@@ -257,5 +258,68 @@ describe('a registration', () => {
     release();
     await registry.clock.settle();
     assert.equal(registry.clock.pendingTimers, 0);
+  });
+
+  describe('that keeps the process alive', () => {
+    /** A clock that knows which of its timers keep the process alive. */
+    class CountingClock extends VirtualClock {
+      readonly holding = new Set<object>();
+
+      override setTimer(callback: () => void, delayMs: number): Timer {
+        const { holding } = this;
+        const timer = super.setTimer(() => {
+          holding.delete(counted);
+          callback();
+        }, delayMs);
+        const counted: Timer = {
+          cancel: () => {
+            holding.delete(counted);
+            timer.cancel();
+          },
+          ref: () => holding.add(counted),
+          unref: () => holding.delete(counted),
+        };
+        holding.add(counted);
+        return counted;
+      }
+    }
+
+    for (const keepAlive of [true, false]) {
+      it(`${keepAlive ? 'does so' : 'does not, where it is not to,'} between its steps and within them, and no longer than it is there`, async () => {
+        const clock = new CountingClock();
+        let release = (): void => {};
+        let isSlow = false;
+        const registration = new Registration({
+          service: 'users',
+          id: 'users-1',
+          leaseMs: LEASE_MS,
+          keepAlive,
+          host: new TestHost(clock, seededRandom(3)),
+          steps: {
+            register: async () => {},
+            // Its sockets do not keep the process alive.
+            renew: () =>
+              new Promise((resolve) => {
+                release = () => resolve(true);
+                if (!isSlow) release();
+              }),
+            remove: async () => {},
+          },
+        });
+        const expected = keepAlive ? 1 : 0;
+        const begun = registration.begin();
+        assert.equal(clock.holding.size, 1, 'it is being entered');
+        await begun;
+        assert.equal(clock.holding.size, expected, 'between two steps');
+        for (let hour = 0; hour < 3; hour++) await clock.advance(3_600_000);
+        assert.equal(clock.holding.size, expected, 'after hours');
+        isSlow = true;
+        await clock.advance(LEASE_MS / 3);
+        assert.equal(clock.holding.size, expected, 'within a step');
+        release();
+        await registration.close();
+        assert.deepEqual([clock.holding.size, clock.pendingTimers], [0, 0], 'after it was taken out');
+      });
+    }
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../src/core/clock.js';
 import { readBeginning, readBody } from '../../src/registries/read-body.js';
@@ -10,10 +10,8 @@ const moment = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 
 describe('a body', () => {
   it('is handed over piece by piece, in order and whole', async () => {
-    const body = new PassThrough();
     const bytes = Buffer.from(Array.from({ length: 1_000 }, (_, index) => index % 256));
-    body.write(bytes.subarray(0, 700));
-    body.end(bytes.subarray(700));
+    const body = Readable.from([bytes.subarray(0, 700), bytes.subarray(700)]);
     const pieces: Buffer[] = [];
     await readBody(body, { clock: systemClock, pieceBytes: 300 }, (piece) => pieces.push(piece));
     assert.deepEqual(

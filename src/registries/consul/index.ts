@@ -11,6 +11,7 @@ import { type ConsulDiscoveryOptions, type ConsulSettings, consulSettings } from
 import { ServiceWatch } from './service-watch.js';
 
 export { RegistryError } from '../registry-error.js';
+export type { TlsOptions } from '../tls-options.js';
 export type { ConsulDiscoveryOptions } from './options.js';
 
 /**

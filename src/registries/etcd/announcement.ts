@@ -1,6 +1,6 @@
-import { type Fields, fieldsOf } from '../fields.js';
 import type { AnnouncedInstance } from '../../discovery/announced-instance.js';
 import type { RegistrationSteps } from '../../discovery/registration.js';
+import { type Fields, fieldsOf } from '../fields.js';
 import { writeEntry } from './entry.js';
 import type { Gateway } from './gateway.js';
 import { GatewayError, isNotFound, type Purpose } from './gateway-error.js';

@@ -1,6 +1,6 @@
-import { type Fields, fieldsOf } from '../fields.js';
 import type { IncomingMessage } from 'node:http';
 import type { DiscoveryHost } from '../../core/discovery.js';
+import { type Fields, fieldsOf } from '../fields.js';
 import { HttpClient } from '../http-client.js';
 import { readBeginning } from '../read-body.js';
 import { RegistryError } from '../registry-error.js';

@@ -1,5 +1,5 @@
 /**
- * fetchmesh/etcd: discovery and announcements over etcd 3.4 or later.
+ * etcd 3.4 or later as a source of endpoints, and as a registry to announce to.
  *
  * @packageDocumentation
  */
@@ -12,6 +12,8 @@ import { type EtcdDiscoveryOptions, etcdSettings } from './etcd-settings.js';
 import { Gateway } from './gateway.js';
 import { type MemberWatcher, ServiceWatch } from './service-watch.js';
 
+export { RegistryError } from '../registry-error.js';
+export type { TlsOptions } from '../tls-options.js';
 export type { EtcdDiscoveryOptions } from './etcd-settings.js';
 
 /** What all watches and announcements of one mesh share. */

@@ -1,10 +1,10 @@
 import { type Fields, fieldsOf } from '../fields.js';
+import { JsonElements } from '../json-elements.js';
+import { PIECE_BYTES, readBody } from '../read-body.js';
 import { RegistryError } from '../registry-error.js';
 import type { Gateway } from './gateway.js';
 import type { Purpose } from './gateway-error.js';
 import { afterPrefix, base64, type Header, headerOf, type KeyValue, keyValueOf } from './messages.js';
-import { JsonElements } from '../json-elements.js';
-import { PIECE_BYTES, readBody } from '../read-body.js';
 
 /** A page is some 150 KB: little enough for etcd to make in a moment, and 10,000 instances take 20 of them. */
 const PAGE_KEYS = 500;

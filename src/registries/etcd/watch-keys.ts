@@ -1,10 +1,10 @@
 import { type Fields, fieldsOf } from '../fields.js';
+import { JsonElements } from '../json-elements.js';
+import { PIECE_BYTES, readBody } from '../read-body.js';
 import type { Gateway } from './gateway.js';
 import { type Purpose, refusalOf, refusalOfWatch, wantsNewToken } from './gateway-error.js';
 import { brokenOff } from './list-keys.js';
 import { afterPrefix, base64, headerOf, type KeyValue, keyValueOf, numberOf, textOf } from './messages.js';
-import { JsonElements } from '../json-elements.js';
-import { PIECE_BYTES, readBody } from '../read-body.js';
 
 const PATH = '/v3/watch';
 

@@ -60,7 +60,8 @@ export class EurekaApi {
         if (expected.includes(status)) return { status, hash: undefined };
         throw refused(server, 'GET', path, status, refusal);
       }
-      if (!/\bjson\b/.test(message.headers['content-type'] ?? '')) throw strange(server, path, await readBeginning(body, reading, LONGEST_REFUSAL_BYTES));
+      if (!/\bjson\b/.test(message.headers['content-type'] ?? ''))
+        throw strange(server, path, await readBeginning(body, reading, LONGEST_REFUSAL_BYTES));
       return { status, hash: hashOf(await split(body, reading, onInstance)) };
     } catch (error) {
       if (signal.aborted) throw signal.reason;

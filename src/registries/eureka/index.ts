@@ -1,9 +1,16 @@
+/**
+ * Eureka as a source of endpoints, and as a registry to announce to.
+ *
+ * @packageDocumentation
+ */
 import type { Discovery } from '../../core/discovery.js';
 import { announceInEureka } from './announce.js';
 import { SOURCE } from './eureka-api.js';
 import { type EurekaDiscoveryOptions, eurekaSettings } from './options.js';
 import { RegistryReader } from './registry-reader.js';
 
+export { RegistryError } from '../registry-error.js';
+export type { TlsOptions } from '../tls-options.js';
 export type { EurekaDiscoveryOptions } from './options.js';
 
 /**

@@ -1,3 +1,8 @@
+/**
+ * A Kubernetes cluster's EndpointSlices as a source of endpoints.
+ *
+ * @packageDocumentation
+ */
 import type { Clock } from '../../core/clock.js';
 import type { Discovery, DiscoveryHost, DiscoverySink, Stop } from '../../core/discovery.js';
 import { UnknownServiceError } from '../../core/errors.js';
@@ -8,6 +13,7 @@ import { addressOfService } from './service-address.js';
 import { ServiceWatch } from './service-watch.js';
 import { SliceApi } from './slice-api.js';
 
+export { RegistryError } from '../registry-error.js';
 export type { KubernetesDiscoveryOptions } from './options.js';
 export type { KubernetesServiceOptions } from './service-address.js';
 

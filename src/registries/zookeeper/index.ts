@@ -1,8 +1,14 @@
+/**
+ * ZooKeeper as a source of endpoints, and as a registry to announce to.
+ *
+ * @packageDocumentation
+ */
 import type { Discovery } from '../../core/discovery.js';
 import { ZooKeeperDiscovery } from './discovery.js';
 import { checkedSettings, type ZooKeeperDiscoveryOptions } from './options.js';
 
 export { RegistryError } from '../registry-error.js';
+export type { TlsOptions } from '../tls-options.js';
 export type { ZooKeeperAcl, ZooKeeperAuth, ZooKeeperDiscoveryOptions } from './options.js';
 
 /**

@@ -99,11 +99,9 @@ export class ServiceWatch implements SessionMember {
     this.timer?.cancel();
     this.workOff().then(
       (waitMs) => {
-        this.isWorking = false;
         if (waitMs !== undefined) this.workIn(waitMs);
       },
       (error) => {
-        this.isWorking = false;
         this.failed(error);
         // Somebody may mend it, an ACL for example, without a watch that tells.
         this.workIn(this.backoff.nextMs());
@@ -120,19 +118,25 @@ export class ServiceWatch implements SessionMember {
 
   /** Returns how long to wait for more, where that is known. */
   private async workOff(): Promise<number | undefined> {
-    for (;;) {
-      const { connection } = this;
-      if (this.isStopped || connection === undefined) return undefined;
-      const waitMs = this.nextNamesAtMs - this.init.host.clock.now();
-      try {
-        if (this.namesUnread && waitMs <= 0) await this.readNames(connection);
-        else if (this.unread.size > 0) await this.readSome(connection);
-        else return this.namesUnread ? waitMs : undefined;
-        this.backoff.reset();
-      } catch (error) {
-        // On the next connection it goes on from here.
-        if (!connection.isOver) throw error;
+    try {
+      for (;;) {
+        const { connection } = this;
+        // One that is over answers at once, with an error: asking it again would go on for ever, and stop everything else.
+        if (this.isStopped || connection === undefined || connection.isOver) return undefined;
+        const waitMs = this.nextNamesAtMs - this.init.host.clock.now();
+        try {
+          if (this.namesUnread && waitMs <= 0) await this.readNames(connection);
+          else if (this.unread.size > 0) await this.readSome(connection);
+          else return this.namesUnread ? waitMs : undefined;
+          this.backoff.reset();
+        } catch (error) {
+          // On the next connection it goes on from here.
+          if (!connection.isOver) throw error;
+        }
       }
+    } finally {
+      // In one step with the end: whoever brings new work from now on begins anew.
+      this.isWorking = false;
     }
   }
 

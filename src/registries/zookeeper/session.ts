@@ -112,6 +112,7 @@ export class ZooKeeperSession {
   async close(): Promise<void> {
     this.isClosed = true;
     this.loop.stop();
+    for (const member of this.members) member.disconnected();
     this.members.clear();
     for (const waiter of [...this.waiting]) waiter.reject(new Error('the source was closed'));
     const { current } = this;

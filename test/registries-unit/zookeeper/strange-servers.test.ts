@@ -11,6 +11,7 @@ const HOST: DiscoveryHost = { clock: systemClock, random: systemRandom, skipped(
 const EXISTS = 3;
 const GET_CHILDREN = 12;
 const PING = 11;
+const CLOSE_SESSION = -11;
 const NO_NODE = -101;
 const CREATED = 1;
 const UNKNOWN_KIND = 77;
@@ -129,6 +130,20 @@ describe('a server that is none, or a strange one', () => {
     });
     const { sink } = watching(t, address);
     await until(() => sink.last?.kind === 'snapshot', 'the list of the service that was made');
+  });
+
+  test('that its source leaves in the middle of a question is asked nothing more, also by a watch that goes on', async (t) => {
+    let questions = 0;
+    const { address, sockets } = await fakeServer(t, ({ socket, frame, index }) => {
+      if (index === 0) socket.write(welcome());
+      else if (frame.readInt32BE(4) === GET_CHILDREN) questions++;
+      else if (frame.readInt32BE(4) === CLOSE_SESSION) socket.end();
+    });
+    const { source } = watching(t, address, 60_000);
+    await until(() => questions === 1, 'the question');
+    await source.close?.();
+    await until(() => sockets.size === 0, 'the end of the connection');
+    assert.equal(questions, 1);
   });
 
   test('notifications of unknown kinds are passed over', async (t) => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startConsul } from '../servers/consul.js';
+import { announcedAndCalled, runExample } from '../support/run-example.js';
 import { registryOf } from './under-test.js';
 
 const run = promisify(execFile);
@@ -13,10 +13,7 @@ describe('a process that uses Consul', () => {
   it('may be the example: it ends by itself, and leaves nothing in the registry', async (test) => {
     const consul = await startConsul();
     test.after(() => consul.stop());
-    const example = fileURLToPath(new URL('../../../examples/registries/consul.js', import.meta.url));
-    const { stdout } = await run(process.execPath, [example, consul.address], { timeout: 30 * SECONDS });
-    assert.match(stdout, /users answers: Ada, Bob\norders answers: the shop\n/);
-    assert.match(stdout, /calls go on: Bob answers\nAda is out of Consul/);
+    assert.deepEqual(await runExample('consul', [consul.address]), announcedAndCalled('Consul'));
     assert.deepEqual(Object.keys((await consul.call('/v1/agent/services')) as object), []);
   });
 

@@ -11,7 +11,15 @@ export const startBind: StartRegistry = async () => {
   const bind = await startServer({ zones: { [ZONE]: '' }, settings: 'max-records-per-type 0;' });
   const services = new Map<string, Map<string, EnteredInstance>>();
   const broken = new Set<string>();
-  const write = () => bind.setZone(ZONE, [...recordsOf(services), ...[...broken].flatMap(brokenRecords)].join('\n'));
+  let nextWrite: Promise<void> | undefined;
+  // Once for all that changes in one go.
+  const write = (): Promise<void> => {
+    nextWrite ??= Promise.resolve().then(() => {
+      nextWrite = undefined;
+      return bind.setZone(ZONE, [...recordsOf(services), ...[...broken].flatMap(brokenRecords)].join('\n'));
+    });
+    return nextWrite;
+  };
   const enter = (service: string, instances: readonly EnteredInstance[]): Promise<void> => {
     const entries = services.get(service) ?? new Map<string, EnteredInstance>();
     services.set(service, entries);

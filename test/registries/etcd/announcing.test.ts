@@ -4,7 +4,7 @@ import type { Announcement, Lease } from '../../../src/core/discovery.js';
 import { ConfigError } from '../../../src/core/errors.js';
 import { until } from '../../discovery/recording-sink.js';
 import { base64, type Etcd, startEtcd } from '../servers/etcd.js';
-import { Relay } from './relay.js';
+import { Network } from '../support/network.js';
 import { type SourceInTest, sourceInTest } from './source-in-test.js';
 
 let etcd: Etcd;
@@ -116,13 +116,13 @@ describe('an instance that is announced in etcd', () => {
   });
 
   it('is gone when its process was cut off for a lease, and there again, once, as soon as it is not', async (test) => {
-    const relay = new Relay(etcd.server.address);
-    test.after(() => relay.stop());
-    const source = sourceInTest(test, { endpoints: await relay.start(), leaseMs: 1_000 });
+    const network = await Network.to(etcd.server.address);
+    test.after(() => network.close());
+    const source = sourceInTest(test, { endpoints: `http://${network.address}`, leaseMs: 1_000 });
     await announce(test, source, { service: 'cut', url: 'http://10.0.0.1:80', id: 'a' });
-    relay.cut();
+    network.turn('refusing');
     await eventually(async () => (await entered('cut')).length === 0, 'the end of the lease');
-    relay.mend();
+    network.turn('open');
     await eventually(async () => (await entered('cut')).length === 1, 'the return');
     await until(() => source.host.announcements.length === 2, 'both reports');
     assert.deepEqual(

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { base64, type Etcd, startEtcd } from '../servers/etcd.js';
-import { Relay } from './relay.js';
+import { Network } from '../support/network.js';
 import type { ChangesReport, ScaleReport } from './scale-child.js';
 
 const COUNT = 10_000;
@@ -76,18 +76,18 @@ describe('ten thousand instances in etcd', () => {
   });
 
   it('are caught up with by a consumer that heard nothing of five thousand changes, in portions', async (test) => {
-    const relay = new Relay(etcd.server.address);
-    const endpoint = await relay.start();
-    test.after(() => relay.stop());
+    const network = await Network.to(etcd.server.address);
+    const endpoint = `http://${network.address}`;
+    test.after(() => network.close());
     const { child } = await meshOf(test, endpoint);
     child.send('begin');
     await once(child, 'message');
-    relay.clog();
+    network.turn('silent');
     for (let start = 0; start < 5_000; start += 125) {
       const success = Array.from({ length: 125 }, (_, index) => ({ request_put: instance(start + index, 1_000_000) }));
       await etcd.call('kv/txn', { success });
     }
-    relay.mend();
+    network.resume();
     const others = Array.from({ length: 300 }, (_, index) => ({ index: ((index + 1) * 37) % COUNT, n: index + 1 }));
     const untouched = others.filter(({ index }) => index >= 5_000).reduce((sum, { n }) => sum + n, 0);
     const { cpuMs, longestHoldMs, changes, snapshots } = await settled(child, 5_000 * 1_000_000 + untouched);

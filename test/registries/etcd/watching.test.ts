@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { until } from '../../discovery/recording-sink.js';
 import { base64, type Etcd, startEtcd } from '../servers/etcd.js';
-import { Relay } from './relay.js';
+import { Network } from '../support/network.js';
 import { failuresOf, snapshotsOf, sourceInTest } from './source-in-test.js';
 import { BROKEN } from './under-test.js';
 
@@ -22,11 +22,10 @@ async function revision(): Promise<number> {
   return Number(header.revision);
 }
 
-async function throughRelay(test: TestContext): Promise<{ relay: Relay; endpoint: string }> {
-  const relay = new Relay(etcd.server.address);
-  const endpoint = await relay.start();
-  test.after(() => relay.stop());
-  return { relay, endpoint };
+async function throughNetwork(test: TestContext): Promise<{ network: Network; endpoint: string }> {
+  const network = await Network.to(etcd.server.address);
+  test.after(() => network.close());
+  return { network, endpoint: `http://${network.address}` };
 }
 
 describe('a service in etcd', () => {
@@ -103,31 +102,31 @@ describe('a service in etcd', () => {
   });
 
   it('is followed from where the connection broke, without a new list', async (test) => {
-    const { relay, endpoint } = await throughRelay(test);
+    const { network, endpoint } = await throughNetwork(test);
     await put('resumed', 'a');
     await put('resumed', 'b');
     const sink = sourceInTest(test, { endpoints: endpoint }).watch('resumed');
     await until(() => sink.list.size === 2, 'the list');
-    relay.cut();
+    network.turn('refusing');
     await until(() => failuresOf(sink).length > 1, 'failures');
     await remove('resumed', 'a');
     await put('resumed', 'c');
-    relay.mend();
+    network.turn('open');
     await until(() => sink.list.has('c') && !sink.list.has('a'), 'what was missed');
     assert.equal(snapshotsOf(sink), 1);
   });
 
   it('loses exactly what was deleted while its history was compacted', async (test) => {
-    const { relay, endpoint } = await throughRelay(test);
+    const { network, endpoint } = await throughNetwork(test);
     for (const id of ['a', 'b', 'c']) await put('compacted', id);
     const sink = sourceInTest(test, { endpoints: endpoint }).watch('compacted');
     await until(() => sink.list.size === 3, 'the list');
-    relay.cut();
+    network.turn('refusing');
     await remove('compacted', 'a');
     await remove('compacted', 'b');
     await put('compacted', 'd');
     await etcd.call('kv/compaction', { revision: await revision(), physical: true });
-    relay.mend();
+    network.turn('open');
     await until(() => sink.list.has('d'), 'the list after the compaction');
     assert.deepEqual(sink.ids, ['c', 'd']);
     // What is missing is proved to have been deleted, so it is removed as if it had been seen.
@@ -138,41 +137,41 @@ describe('a service in etcd', () => {
 
   it('needs no new list after a compaction of what etcd has said was seen', async (test) => {
     const own = await startEtcd({ flags: ['--experimental-watch-progress-notify-interval=100ms'] });
-    const relay = new Relay(own.server.address);
+    const network = await Network.to(own.server.address);
     test.after(async () => {
-      relay.stop();
+      network.close();
       await own.stop();
     });
     const enter = (name: string) => own.call('kv/put', { key: base64(name), value: base64('{"Op":0,"Addr":"10.0.0.1:80"}') });
     await enter('services/quiet/a');
-    const sink = sourceInTest(test, { endpoints: await relay.start() }).watch('quiet');
-    await until(() => sink.list.size === 1 && relay.requests === 2, 'the list');
+    const sink = sourceInTest(test, { endpoints: `http://${network.address}` }).watch('quiet');
+    await until(() => sink.list.size === 1 && network.requests === 2, 'the list');
     const last = Number(((await enter('elsewhere')) as { header: { revision: string } }).header.revision);
     // Nothing happens to the service, so whatever comes is a notification of progress. The second one is of the time after the write.
     for (let notes = 0; notes < 2; notes++) {
-      const before = relay.answered;
-      await until(() => relay.answered > before, 'a notification');
+      const before = network.answered;
+      await until(() => network.answered > before, 'a notification');
     }
-    relay.cut();
+    network.turn('refusing');
     await own.call('kv/compaction', { revision: last, physical: true });
-    const requests = relay.requests;
-    relay.mend();
-    await until(() => relay.requests >= requests + 2, 'the question whether to go on, and the watch');
+    const requests = network.requests;
+    network.turn('open');
+    await until(() => network.requests >= requests + 2, 'the question whether to go on, and the watch');
     await enter('services/quiet/b');
     await until(() => sink.list.size === 2, 'the change');
-    assert.equal(relay.requests, requests + 2);
+    assert.equal(network.requests, requests + 2);
   });
 
   it('survives a compaction that comes between its list and its watch', async (test) => {
-    const { relay, endpoint } = await throughRelay(test);
+    const { network, endpoint } = await throughNetwork(test);
     for (const id of ['a', 'b']) await put('overtaken', id);
-    relay.clogAtRequest('/v3/watch');
+    network.silentOn('POST /v3/watch ');
     const sink = sourceInTest(test, { endpoints: endpoint }).watch('overtaken');
-    await until(() => sink.list.size === 2 && relay.isStuck, 'the list, and a watch on its way');
+    await until(() => sink.list.size === 2 && network.state === 'silent', 'the list, and a watch on its way');
     await remove('overtaken', 'a');
     await put('overtaken', 'c');
     await etcd.call('kv/compaction', { revision: await revision(), physical: true });
-    relay.mend();
+    network.resume();
     await until(() => sink.list.has('c') && !sink.list.has('a'), 'everything');
     await put('overtaken', 'd');
     await until(() => sink.list.has('d'), 'a live change');
@@ -199,16 +198,16 @@ describe('a service in etcd', () => {
   it('is not believed to have shrunk when etcd comes back with other data at higher revisions', async (test) => {
     const own = await startEtcd();
     test.after(() => own.stop());
-    const relay = new Relay(own.server.address);
-    test.after(() => relay.stop());
+    const network = await Network.to(own.server.address);
+    test.after(() => network.close());
     const enter = (id: string) => own.call('kv/put', { key: key('replaced', id), value: base64('{"Op":0,"Addr":"10.0.0.1:80"}') });
     for (const id of ['a', 'b', 'c']) await enter(id);
-    const sink = sourceInTest(test, { endpoints: await relay.start() }).watch('replaced');
+    const sink = sourceInTest(test, { endpoints: `http://${network.address}` }).watch('replaced');
     await until(() => sink.list.size === 3, 'the list');
-    relay.cut();
+    network.turn('refusing');
     await own.restart({ empty: true });
     for (let index = 0; index < 10; index++) await enter('z');
-    relay.mend();
+    network.turn('open');
     await until(() => sink.list.has('z'), 'the other data');
     assert.equal(snapshotsOf(sink), 2);
     assert.deepEqual(sink.ids, ['z']);
@@ -228,40 +227,40 @@ describe('a service in etcd', () => {
   });
 
   it('is asked of a network that has gone dead without a word, and followed again when it is back', async (test) => {
-    const { relay, endpoint } = await throughRelay(test);
+    const { network, endpoint } = await throughNetwork(test);
     const sink = sourceInTest(test, { endpoints: endpoint, livenessMs: 300, requestTimeoutMs: 300 }).watch('dead');
     await until(() => sink.said.length > 0, 'the list');
     await put('dead', 'a');
     await until(() => sink.list.size === 1 && sink.said.length > 2, 'the watch');
-    relay.clog();
+    network.turn('silent');
     await until(() => failuresOf(sink).length > 0, 'the failure');
     assert.match(failuresOf(sink)[0] ?? '', /^etcd at http:\/\/127\.0\.0\.1:\d+ did not answer POST \/v3\/kv\/range within 300 ms: /);
     await put('dead', 'b');
-    relay.mend();
+    network.resume();
     await until(() => sink.list.size === 2, 'the change');
   });
 
   it('costs one request for each time of silence, however many services are watched', async (test) => {
-    const { relay, endpoint } = await throughRelay(test);
+    const { network, endpoint } = await throughNetwork(test);
     const livenessMs = 200;
     const { watch } = sourceInTest(test, { endpoints: endpoint, livenessMs });
     const sinks = ['one', 'two', 'three', 'four'].map(watch);
-    await until(() => sinks.every(({ said }) => said.length > 0) && relay.requests === 8, 'four lists and four watches');
+    await until(() => sinks.every(({ said }) => said.length > 0) && network.requests === 8, 'four lists and four watches');
     const startedMs = performance.now();
-    await until(() => relay.requests >= 13, 'five more requests');
+    await until(() => network.requests >= 13, 'five more requests');
     assert.ok(performance.now() - startedMs > 4 * livenessMs);
     assert.deepEqual(sinks.flatMap(failuresOf), []);
   });
 
   it('is let go of when the source is closed, with all of its connections', async (test) => {
-    const { relay, endpoint } = await throughRelay(test);
+    const { network, endpoint } = await throughNetwork(test);
     const { discovery, watch } = sourceInTest(test, { endpoints: endpoint });
     const sink = watch('closed');
     await until(() => sink.said.length > 0, 'the list');
     await put('closed', 'a');
     await until(() => sink.list.size === 1, 'a change');
     await discovery.close?.();
-    await until(() => relay.open === 0, 'the end of all connections');
+    await until(() => network.open === 0, 'the end of all connections');
     await put('closed', 'b');
     assert.equal(sink.list.size, 1);
   });

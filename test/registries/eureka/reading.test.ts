@@ -200,7 +200,7 @@ describe('services in a real Eureka', () => {
       ],
       [
         (response) => response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{'),
-        /nothing came for 400 ms/,
+        /nothing more came for 400 ms/,
       ],
       [
         (response) => response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end('{}'),

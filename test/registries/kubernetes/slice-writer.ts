@@ -110,7 +110,14 @@ export class SliceWriter {
 
   private newSlice(service: string, group: string): Slice {
     const name = `${service}-${++this.counter}`;
-    const slice: Slice = { name, group, instances: new Map<string, EnteredInstance>(), isWritten: false, lastWrite: Promise.resolve(), nextWrite: undefined };
+    const slice: Slice = {
+      name,
+      group,
+      instances: new Map<string, EnteredInstance>(),
+      isWritten: false,
+      lastWrite: Promise.resolve(),
+      nextWrite: undefined,
+    };
     this.slicesOf(service).push(slice);
     return slice;
   }

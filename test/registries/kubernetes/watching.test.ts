@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createMesh } from '../../../src/index.js';
 import { kubernetesDiscovery } from '../../../src/registries/kubernetes/index.js';
 import { RecordingSink, until } from '../../discovery/recording-sink.js';
@@ -13,6 +10,7 @@ import { endpoint } from '../../registries-unit/kubernetes/slices.js';
 import { eventually } from '../servers/eventually.js';
 import { exchange } from '../servers/http-call.js';
 import { type Kubernetes, startKubernetes } from '../servers/kubernetes.js';
+import { runExample } from '../support/run-example.js';
 import { asAdmin, failuresOf, RealHost, watch } from './real-host.js';
 import { SliceWriter } from './slice-writer.js';
 
@@ -154,13 +152,14 @@ describe('kubernetesDiscovery on a real API server', () => {
   });
 
   it('has an example that runs', async () => {
-    const example = fileURLToPath(new URL('../../../examples/registries/kubernetes.js', import.meta.url));
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const { stdout } = await promisify(execFile)(process.execPath, [example, kubernetes.address], {
-      env: { ...env, KUBERNETES_TOKEN: kubernetes.adminToken, KUBERNETES_CA_FILE: kubernetes.certificates.caFile },
-      timeout: 30_000,
-    });
-    assert.match(stdout, /answers of both/);
-    assert.match(stdout, /calls go on/);
+    const env = { KUBERNETES_TOKEN: kubernetes.adminToken, KUBERNETES_CA_FILE: kubernetes.certificates.caFile };
+    const lines = await runExample('kubernetes', [kubernetes.address], env);
+    assert.deepEqual(lines, [
+      'two instances of users and one of orders are in EndpointSlices',
+      'users: Ada and Bob answer',
+      'orders: the shop answers',
+      'Ada is killed: calls go on, and Bob answers',
+      'Ada is out of EndpointSlices, and of every list',
+    ]);
   });
 });

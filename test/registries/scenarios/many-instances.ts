@@ -45,7 +45,9 @@ export async function manyInstances(
     SERVICE,
     Array.from({ length: instances }, (_, index) => instanceOf(index, 1)),
   );
-  const watcher = fork(WATCHER, [JSON.stringify(registry.recipe()), SERVICE, `${instances}`, `${registry.traits.seenWithinMs}`], { execArgv: ['--expose-gc'] });
+  const watcher = fork(WATCHER, [JSON.stringify(registry.recipe()), SERVICE, `${instances}`, `${registry.traits.seenWithinMs}`], {
+    execArgv: ['--expose-gc'],
+  });
   const next = async <Kind extends WatcherReport['kind']>(kind: Kind): Promise<WatcherReport & { readonly kind: Kind }> => {
     const gone = once(watcher, 'exit').then(([code]) =>
       Promise.reject(new Error(`the watcher ended with ${code} before it said '${kind}'`)),

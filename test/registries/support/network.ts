@@ -12,14 +12,21 @@ export type NetworkState =
   /** Each request is answered with what no registry would say. */
   | 'failing';
 
-/** The way from a source to its registry, for a test to break and mend. */
+/** The way from a source to its registry, for a test to break and mend, and in which it counts what passes. */
 export class Network {
   private readonly sockets = new Set<Socket>();
-  private state: NetworkState = 'open';
+  private currentState: NetworkState = 'open';
+  private silentAt: string | undefined = undefined;
+  /** What was on its way when the network fell silent. */
+  private held: (() => void)[] = [];
   /** When the first connection was passed on after the network was mended, by `performance.now()`. */
   mendedConnectionAt: number | undefined = undefined;
-  /** Connections so far. */
+  /** Connections that were passed on so far. */
   connections = 0;
+  /** HTTP requests that came so far: pieces of bytes in which one begins. */
+  requests = 0;
+  /** Bytes of answers that came so far. */
+  answered = 0;
 
   private constructor(
     private readonly server: Server,
@@ -42,13 +49,38 @@ export class Network {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
+  get state(): NetworkState {
+    return this.currentState;
+  }
+
+  /** Connections that are passed on. */
+  get open(): number {
+    return this.sockets.size / 2;
+  }
+
+  /** Changes what becomes of the bytes. Every change but one to silence resets the connections that there are. */
   turn(state: NetworkState): void {
-    this.state = state;
+    this.currentState = state;
     this.mendedConnectionAt = undefined;
+    if (state !== 'silent') this.held = [];
     for (const socket of this.sockets) {
       if (state === 'silent') socket.pause();
+      // A socket that has ended its side cannot be reset any more: libuv refuses, and Node's event loop spins.
+      else if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }
+  }
+
+  /** Ends a silence as if nothing had been: what was held up passes on, and connections live on. */
+  resume(): void {
+    this.currentState = 'open';
+    for (const send of this.held.splice(0)) send();
+    for (const socket of this.sockets) socket.resume();
+  }
+
+  /** Falls silent as soon as somebody sends this, before it is passed on: `POST /v3/watch `. */
+  silentOn(text: string): void {
+    this.silentAt = text;
   }
 
   close(): void {
@@ -57,32 +89,49 @@ export class Network {
   }
 
   private accept(near: Socket): void {
-    this.connections++;
-    this.keep(near);
-    if (this.state === 'refusing') {
+    near.on('error', () => {});
+    if (this.currentState === 'refusing') {
       near.resetAndDestroy();
-    } else if (this.state === 'failing') {
+    } else if (this.currentState === 'failing') {
       // An HTTP client reads an error of the server's; every other one something that it does not understand.
       near.once('data', () => near.end('HTTP/1.1 500 Internal Server Error\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbad\n'));
-    } else if (this.state === 'silent') {
-      near.pause();
     } else {
-      this.mendedConnectionAt ??= performance.now();
+      this.connections++;
       this.join(near);
     }
   }
 
   private join(near: Socket): void {
     const far = connect(this.port, this.host);
-    this.keep(far);
-    near.pipe(far).pipe(near);
-    near.on('close', () => far.destroy());
-    far.on('close', () => near.destroy());
+    if (this.currentState === 'open') this.mendedConnectionAt ??= performance.now();
+    this.carry(near, far, (chunk) => {
+      if (/(?:GET|PUT|POST|DELETE) \//.test(chunk.toString('latin1'))) this.requests++;
+      if (this.silentAt === undefined || !chunk.includes(this.silentAt)) return true;
+      this.silentAt = undefined;
+      this.turn('silent');
+      return false;
+    });
+    this.carry(far, near, (chunk) => {
+      this.answered += chunk.length;
+      return true;
+    });
   }
 
-  private keep(socket: Socket): void {
-    this.sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => this.sockets.delete(socket));
+  /** Passes on what comes from one side, unless `look` has other plans with it. */
+  private carry(from: Socket, to: Socket, look: (chunk: Buffer) => boolean): void {
+    this.sockets.add(from);
+    from.on('error', () => {});
+    from.on('close', () => {
+      this.sockets.delete(from);
+      to.destroySoon();
+    });
+    from.on('data', (chunk: Buffer) => {
+      if (!look(chunk)) this.held.push(() => to.write(chunk));
+      else if (!to.write(chunk)) from.pause();
+    });
+    to.on('drain', () => {
+      if (this.currentState === 'open') from.resume();
+    });
+    if (this.currentState === 'silent') from.pause();
   }
 }

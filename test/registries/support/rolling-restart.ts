@@ -53,6 +53,7 @@ export async function rollingRestart(plan: RollingRestartPlan): Promise<RollingR
     await mesh.ready([service], { minEndpoints: replicas });
     const load = new Load(mesh, service, requestsPerSecond);
     load.start();
+    await until(() => load.answeredBy.size === replicas, 'an answer of each replica');
     const drains: DrainResult[] = [];
     for (const { child, port } of running) {
       drains.push(await end(child));

@@ -8,7 +8,7 @@ import { RegistryError } from '../../../src/registries/zookeeper/index.js';
 import { until } from '../../discovery/recording-sink.js';
 import { TEST_ONLY_CA, TEST_ONLY_LOOPBACK } from '../../support/tls/test-only-certificates.js';
 import { startZooKeeper, type ZooKeeper } from '../servers/zookeeper.js';
-import { CuttableLine } from './cuttable-line.js';
+import { Network } from '../support/network.js';
 import { curatorData, Hands } from './hands.js';
 import { serveReplicas } from './replicas.js';
 import { brokenEntries } from './under-test.js';
@@ -159,21 +159,22 @@ describe('zookeeperDiscovery on a real server', () => {
   });
 
   test('one connection serves all services of a source, and nothing is left of it after the last', async (t) => {
-    const line = await CuttableLine.to(t, zooKeeper.servers);
-    const source = sourceOf(t, { servers: line.address });
+    const network = await Network.to(zooKeeper.servers);
+    t.after(() => network.close());
+    const source = sourceOf(t, { servers: network.address });
     await enter('one', 'a');
     await enter('two', 'b');
     const one = watching(t, source, 'one');
     const two = watching(t, source, 'two');
     await listed(one.sink, 'a');
     await listed(two.sink, 'b');
-    assert.equal(line.made, 1);
+    assert.equal(network.connections, 1);
     one.stop();
     two.stop();
-    await until(() => line.open === 0, 'the end of the connection');
+    await until(() => network.open === 0, 'the end of the connection');
     const again = watching(t, source, 'one');
     await listed(again.sink, 'a');
-    assert.equal(line.made, 2);
+    assert.equal(network.connections, 2);
     assert.equal(one.sink.said.length, 1, 'nothing is heard after the stop');
   });
 });

@@ -1,6 +1,9 @@
 import zooKeeper, { type Client } from 'node-zookeeper-client';
 import type { EnteredInstance } from '../support/registry-under-test.js';
 
+/** Hundreds of answers may be due at once, on a busy machine. */
+const ANSWER_MS = 30_000;
+
 /**
  * Somebody else's hands in ZooKeeper: a client of its own, used as the package means it to be used. It writes what a
  * Java service with Curator would write.
@@ -74,7 +77,13 @@ export class Hands {
 
   call<T>(act: (done: (error: unknown, result: T) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      act((error, result) => (error === null || error === undefined ? resolve(result) : reject(error)));
+      // The package never calls back when a session expires while it is not connected.
+      const timer = setTimeout(() => reject(new Error(`no answer from ZooKeeper within ${ANSWER_MS} ms`)), ANSWER_MS);
+      act((error, result) => {
+        clearTimeout(timer);
+        if (error === null || error === undefined) resolve(result);
+        else reject(error);
+      });
     });
   }
 
