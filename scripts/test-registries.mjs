@@ -9,6 +9,9 @@ import { join } from 'node:path';
 /** For all of it, the installation on an empty cache included. */
 const LIMIT_MINUTES = 20;
 
+/** What measures, and has servers of every kind at once: one file after the other, and nothing beside it. */
+const ALONE = ['latencies.test.js', 'many-instances.test.js', 'outages.test.js'];
+
 const folder = mkdtempSync(join(tmpdir(), 'fetchmesh-test-registries-'));
 let running;
 setTimeout(() => stop(1, `not done after ${LIMIT_MINUTES} minutes: ended while '${running?.name}' ran`), LIMIT_MINUTES * 60_000).unref();
@@ -17,17 +20,27 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 await step('build', 'scripts/build.mjs');
 await step('installation', 'scripts/registries/install.mjs');
 const files = testFiles();
-const report = join(folder, 'tests.tap');
-const reporters = [
-  '--test-reporter=spec',
-  '--test-reporter-destination=stdout',
-  '--test-reporter=tap',
-  `--test-reporter-destination=${report}`,
-];
-await step('tests', '--test', '--expose-gc', '--test-concurrency=2', '--test-timeout=300000', ...reporters, ...files);
-const skipped = readFileSync(report, 'utf8').match(/^ *(not )?ok .* # (SKIP|TODO).*$/gm) ?? [];
-if (skipped.length > 0) stop(1, `${skipped.length} tests did not run:\n${skipped.join('\n')}`);
+const alone = files.filter((file) => ALONE.some((name) => file.endsWith(name)));
+await tests(
+  files.filter((file) => !alone.includes(file)),
+  2,
+);
+await tests(alone, 1);
 rmSync(folder, { recursive: true });
+
+async function tests(some, concurrency) {
+  if (some.length === 0) return;
+  const report = join(folder, `tests-${concurrency}.tap`);
+  const reporters = [
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=tap',
+    `--test-reporter-destination=${report}`,
+  ];
+  await step('tests', '--test', '--expose-gc', `--test-concurrency=${concurrency}`, '--test-timeout=300000', ...reporters, ...some);
+  const skipped = readFileSync(report, 'utf8').match(/^ *(not )?ok .* # (SKIP|TODO).*$/gm) ?? [];
+  if (skipped.length > 0) stop(1, `${skipped.length} tests did not run:\n${skipped.join('\n')}`);
+}
 
 function testFiles() {
   const wanted = process.argv.slice(2);
