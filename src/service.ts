@@ -1,5 +1,6 @@
 import { ActiveCalls } from './active-calls.js';
 import type { Call } from './core/call.js';
+import { sendSafely } from './core/continuation.js';
 import type { DeadlineQueue } from './core/deadline-queue.js';
 import type { Discovery, DiscoveryHost } from './core/discovery.js';
 import type { Endpoint } from './core/endpoint.js';
@@ -14,7 +15,6 @@ import type { ListMemory } from './discovery/list-memory.js';
 import type { Cached } from './discovery/service-cache.js';
 import type { MeshClock } from './mesh-clock.js';
 import type { CacheSettings, ServiceSettings } from './options.js';
-import { sendSafely } from './policies/attempt.js';
 import { buildStack } from './stack.js';
 import type { Connection, Transport, TransportScope } from './transport/transport.js';
 

@@ -1,5 +1,5 @@
 import type { Call } from '../core/call.js';
-import { type Continuation, extendable, rejected } from '../core/continuation.js';
+import { type Continuation, extendable, rejected, sendSafely } from '../core/continuation.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointView } from '../core/endpoint-view.js';
 import { MeshError } from '../core/errors.js';
@@ -49,7 +49,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
     const endpoint = call.pinned === undefined ? pick(call, nowMs) : roster.find(call.pinned);
     if (endpoint === undefined) return rejected(call, nothingToPick(call, nowMs), after);
     begin(endpoint, call, nowMs);
-    return dispatch(endpoint, call).then(
+    return sendSafely(endpoint.send as Send, call).then(
       (reply) => {
         settle(endpoint, call, { reply }, nowMs);
         if (reply.ending !== undefined) release(endpoint, call, reply.ending);
@@ -63,15 +63,6 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
       },
     );
   };
-
-  /** A policy of the user's may throw where it should reject. */
-  function dispatch(endpoint: Endpoint, call: Call): Promise<Reply> {
-    try {
-      return (endpoint.send as Send)(call);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
 
   function pick(call: Call, nowMs: number): Endpoint | undefined {
     const endpoint = picker.pick(view, call, nowMs);

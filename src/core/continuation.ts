@@ -50,7 +50,7 @@ export function extendable(extend: Extend): Send {
   return Object.assign(safely(NOTHING), { [EXTEND]: safely });
 }
 
-/** Whether `then` costs no reaction of its own. */
+/** Whether following it costs no reaction of its own. */
 export function isExtendable(send: Send): boolean {
   return (send as ExtendableSend)[EXTEND] !== undefined;
 }
@@ -59,16 +59,19 @@ export function isExtendable(send: Send): boolean {
 export function followedBy(next: Send, continuation: Continuation): Send {
   const extend = (next as ExtendableSend)[EXTEND];
   if (extend !== undefined) return extend(continuation);
-  return (call) => {
-    let sent: Promise<Reply>;
-    try {
-      sent = next(call);
-    } catch (error) {
-      // A policy of the user's may throw where it should reject; were that to pass through, a slot would be lost for ever.
-      sent = Promise.reject(error);
-    }
-    return hand(sent, call, continuation);
-  };
+  return (call) => hand(sendSafely(next, call), call, continuation);
+}
+
+/**
+ * Sends, and turns a throw into a rejection. A policy of the user's may throw where it should reject; were
+ * that to pass through, a bulkhead would lose a slot for ever and a timeout would stay armed.
+ */
+export function sendSafely(next: Send, call: Call): Promise<Reply> {
+  try {
+    return next(call);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** First the one, then the other. */

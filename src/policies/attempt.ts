@@ -1,24 +1,11 @@
 import type { AttemptRecord, Call } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
-import type { Send } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
 import type { Verdict } from '../core/verdict.js';
 
 /**
  * What all policies that send have in common.
  */
-
-/**
- * Sends, and turns a throw into a rejection. A policy of the user's may throw where it should reject; were
- * that to pass through, a bulkhead would lose a slot for ever and a timeout would stay armed.
- */
-export function sendSafely(next: Send, call: Call): Promise<Reply> {
-  try {
-    return next(call);
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
 
 /** The time of the call as it was last read; the first policy that needs it reads it. */
 export function timeOf(call: Call, clock: Clock): number {

@@ -1,9 +1,9 @@
 import type { Call } from '../core/call.js';
-import { type Continuation, extendable, followedBy, hand, inTurn } from '../core/continuation.js';
+import { type Continuation, extendable, followedBy, hand, inTurn, sendSafely } from '../core/continuation.js';
 import type { Deadline, DeadlineOwner } from '../core/deadline-queue.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
-import { sendSafely, timeOf } from './attempt.js';
+import { timeOf } from './attempt.js';
 import { watchIdleBody } from './body-idle.js';
 import type { TimeoutOverride } from './timeout.js';
 import { callTimedOut, deadlinePassed } from './timeout-errors.js';

@@ -1,9 +1,10 @@
 import type { Call, Cancellable } from '../core/call.js';
+import { sendSafely } from '../core/continuation.js';
 import { MeshError, TimeoutError } from '../core/errors.js';
 import type { Level, Send, ServiceScope } from '../core/policy.js';
 import { Reply } from '../core/reply.js';
 import { type Verdict, verdictOfStatus } from '../core/verdict.js';
-import { adopt, attemptRecord, sendSafely, timeOf } from './attempt.js';
+import { adopt, attemptRecord, timeOf } from './attempt.js';
 import { discardSoon } from './discard.js';
 import type { CockatielPolicy } from './from-cockatiel.js';
 import { canSendBodyAgain, watchBody } from './single-use-body.js';

@@ -1,10 +1,10 @@
 import type { Call } from '../core/call.js';
+import { sendSafely } from '../core/continuation.js';
 import { MeshError, TimeoutError } from '../core/errors.js';
 import type { Ending } from '../core/gate.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
 import type { Verdict } from '../core/verdict.js';
-import { sendSafely } from './attempt.js';
 import { announceBreaker } from './breaker-events.js';
 import { type BreakerObserver, type BreakerPhase, type BreakerSettings, BreakerState } from './breaker-state.js';
 

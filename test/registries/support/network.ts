@@ -65,7 +65,7 @@ export class Network {
     if (state !== 'silent') this.held = [];
     for (const socket of this.sockets) {
       if (state === 'silent') socket.pause();
-      // A socket that has ended its side cannot be reset any more: libuv refuses, and Node's event loop spins.
+      // A socket that has ended its side is not reset: with resets of such sockets a process once did not end.
       else if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }
