@@ -67,7 +67,7 @@ function requestLines(results: readonly RequestResult[]): string[] {
   return [
     '### Requests',
     '',
-    `GET of 100 bytes of JSON from four endpoints, read by \`.json()\`, ${IN_FLIGHT} in flight, a process for each contender; medians of interleaved rounds.`,
+    `GET of 100 bytes of JSON from four endpoints, read by \`.json()\`, ${IN_FLIGHT} in flight, processes of its own for each contender; medians of interleaved rounds.`,
     'Throughput and CPU time are given as multiples of global fetch, then as they are. The last column is how busy the server was meanwhile.',
     '',
     ...table(['', 'Throughput', 'CPU time', 'Requests/s', 'CPU µs/request', 'Heap KiB/request', 'Server'], rows),
