@@ -4,7 +4,14 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 
 /** Load at a steady rate, and times that a starved process would miss: one file after the other, and nothing beside it. */
-const ALONE = ['integration/failover', 'integration/keep-alive', 'integration/stalls', 'integration/timeouts', 'announcing/drain'];
+const ALONE = [
+  'announcing/drain',
+  'integration/failover',
+  'integration/keep-alive',
+  'integration/soak',
+  'integration/stalls',
+  'integration/timeouts',
+];
 
 const wanted = process.argv.slice(2);
 const files = readdirSync('build/test', { recursive: true })

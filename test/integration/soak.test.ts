@@ -115,7 +115,7 @@ describe('a long run', () => {
 
 describe('the memory of an endpoint', () => {
   const COUNT = 5_000;
-  const USED = 400;
+  const USED = 1_000;
 
   it('that was never used is at most 1 KiB', async () => {
     const discovery = staticDiscovery({
