@@ -137,6 +137,7 @@ describe('kubernetesDiscovery when a real API server fails', () => {
     const mesh = createMesh({ discovery: kubernetesDiscovery(asAdmin(kubernetes)) });
     test.after(() => mesh.close());
     await mesh.ready(['lost'], { minEndpoints: 2 });
+    await until(() => sink.list.size === 2, 'the list');
     const held: unknown[] = [];
     mesh.on('listHeld', (event) => held.push(event));
     await kubernetes.restart({ empty: true });
