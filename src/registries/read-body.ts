@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../core/clock.js';
 import { othersTurn } from './pause.js';
 
 /** For how long the event loop may be held before others have their turn. */
-const TURN_MS = 3;
+const TURN_MS = 1;
 
 /** A size of pieces that are worked on in a moment: of JSON, about fifty instances. */
 export const PIECE_BYTES = 16 * 1_024;

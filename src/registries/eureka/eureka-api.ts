@@ -46,7 +46,7 @@ export class EurekaApi {
     server: EurekaServer,
     path: string,
     onInstance: OnInstance,
-    { signal, expected = [] }: { readonly signal: AbortSignal; readonly expected?: readonly number[] },
+    { signal, expected = [] }: { readonly signal: AbortSignal; readonly expected?: readonly number[] | undefined },
   ): Promise<ListAnswer> {
     const { requestTimeoutMs: timeoutMs } = this.settings;
     const headers = { ...headersOf(server), 'accept-encoding': 'gzip' };

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import { ApplicationTable, type Journal } from './application-table.js';
+import { ChangeWindow } from './change-window.js';
 import type { EurekaApi, ListAnswer } from './eureka-api.js';
 import type { EurekaServer, EurekaSettings } from './options.js';
 import { parseRegistered, type RegisteredInstance } from './registered-instance.js';
@@ -27,6 +28,7 @@ export class RegistryCopy {
   private currentAtMs = 0;
   /** Whether this server has a window at all, and a hash that ours can be. */
   private hasWindow = true;
+  private readonly window = new ChangeWindow();
 
   constructor(
     private readonly api: EurekaApi,
@@ -48,8 +50,11 @@ export class RegistryCopy {
   async update(server: EurekaServer, signal: AbortSignal): Promise<'changes' | 'list'> {
     if (this.source !== server) this.hasWindow = true;
     if (this.source === server && this.hasWindow && this.ageMs < this.windowMs) {
-      const { table } = this;
-      const { status, hash } = await this.read(server, '/apps/delta', (change) => table.apply(change), signal, NO_WINDOW);
+      const { table, window } = this;
+      const isKnown = (json: string, application: string) => window.has(json, application);
+      const apply = (change: RegisteredInstance) => table.apply(change);
+      const { status, hash } = await this.read(server, '/apps/delta', apply, { signal, expected: NO_WINDOW, isKnown });
+      window.complete();
       if (status === 200 && hash === table.hash) {
         this.isCurrent(server);
         return 'changes';
@@ -63,7 +68,7 @@ export class RegistryCopy {
 
   /** Reads one service anew, by a request of its own. False when the registry does not know it. */
   async updateOne(server: EurekaServer, path: string, signal: AbortSignal): Promise<boolean> {
-    const { status } = await this.read(server, path, (instance) => this.table.apply(instance), signal, [404]);
+    const { status } = await this.read(server, path, (instance) => this.table.apply(instance), { signal, expected: [404] });
     return status === 200;
   }
 
@@ -76,8 +81,9 @@ export class RegistryCopy {
     const before = this.table;
     const next = new ApplicationTable();
     // One object for one entry for as long as it stays what it was: then the two tables are compared at a glance.
-    await this.read(server, '/apps', (instance) => next.put(before.known(instance) ?? instance), signal, []);
+    await this.read(server, '/apps', (instance) => next.put(before.known(instance) ?? instance), { signal });
     this.table = next;
+    this.window.clear();
     next.keepJournal(this.journal, before);
     this.isThere = true;
     this.isCurrent(server);
@@ -92,10 +98,10 @@ export class RegistryCopy {
     server: EurekaServer,
     path: string,
     onInstance: (instance: RegisteredInstance) => void,
-    signal: AbortSignal,
-    expected: readonly number[],
+    { signal, expected, isKnown }: Reading,
   ): Promise<ListAnswer> {
     const take = (json: string, application: string): void => {
+      if (isKnown?.(json, application) === true) return;
       let instance: RegisteredInstance;
       try {
         instance = parseRegistered(json, application, this.settings);
@@ -107,4 +113,12 @@ export class RegistryCopy {
     };
     return this.api.list(server, path, take, { signal, expected });
   }
+}
+
+interface Reading {
+  readonly signal: AbortSignal;
+  /** Statuses that are an answer, too, but no list. Default: none. */
+  readonly expected?: readonly number[] | undefined;
+  /** Whether there is no need to look at an entry. Default: none is known. */
+  readonly isKnown?: ((json: string, application: string) => boolean) | undefined;
 }

@@ -12,7 +12,7 @@ import { ServiceWatch } from './service-watch.js';
 /** The registry is asked up to this share of the time early, so that a fleet that was started together does not ask together. */
 const FETCH_JITTER = 0.2;
 /** How many changes a mesh is told at once: applying them takes a few milliseconds. */
-const CHANGES_AT_ONCE = 200;
+const CHANGES_AT_ONCE = 50;
 /** More broken entries than these are not reported. */
 const MOST_UNREADABLE = 1_000;
 

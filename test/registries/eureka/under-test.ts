@@ -17,14 +17,17 @@ export interface EurekaUnderTest extends RegistryUnderTest {
   putEntry(service: string, entry: NativeEntry): Promise<void>;
 }
 
-export async function startEurekaUnderTest(options: EurekaOptions = {}): Promise<EurekaUnderTest> {
+export async function startEurekaUnderTest({
+  fetchMs = FETCH_MS,
+  ...options
+}: EurekaOptions & { readonly fetchMs?: number } = {}): Promise<EurekaUnderTest> {
   const settings = {
     // An answer that is made while a change comes in is kept without it, until the next change or until it expires: 180 s.
     'eureka.server.response-cache-auto-expiration-in-seconds': 1,
     ...options.settings,
   };
   const eureka = await startServer({ responseCacheMs: RESPONSE_CACHE_MS, ...options, settings });
-  const usual: EurekaDiscoveryOptions = { servers: eureka.urls, fetchMs: FETCH_MS, serverCacheMs: RESPONSE_CACHE_MS, leaseMs: 3_000 };
+  const usual: EurekaDiscoveryOptions = { servers: eureka.urls, fetchMs, serverCacheMs: RESPONSE_CACHE_MS, leaseMs: 3_000 };
   const optionsFor = ({ via, livenessMs }: SourceChoice = {}): EurekaDiscoveryOptions => ({
     ...usual,
     ...(via !== undefined && { servers: `http://${via}/eureka` }),
