@@ -1,7 +1,7 @@
 import type { Timer } from '../core/clock.js';
 import type { Announcement, DiscoveryHost, Lease } from '../core/discovery.js';
 import { ConfigError, MeshError } from '../core/errors.js';
-import { Backoff } from '../registries/backoff.js';
+import { Backoff } from '../discovery/backoff.js';
 import type { Announcements } from './announcements.js';
 
 /**

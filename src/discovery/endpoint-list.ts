@@ -128,9 +128,7 @@ export class EndpointList {
     this.revision++;
     if (member !== undefined && sameAddress(member.endpoint.instance, instance)) {
       const { endpoint } = member;
-      // The view compares with what the endpoint was, so it is told first.
-      this.view.change(endpoint, instance.weight, instance.priority);
-      endpoint.instance = instance;
+      this.view.change(endpoint, instance);
       member.url = url;
       this.name(member);
       return;

@@ -1,5 +1,6 @@
 import type { Timer } from '../core/clock.js';
 import type { DiscoveryHost, Lease } from '../core/discovery.js';
+import { Backoff } from './backoff.js';
 
 /**
  * Keeps an announced instance in a registry.
@@ -41,8 +42,6 @@ const REMOVAL_MS = 4_000;
 const FIRST_STEP_MS = 30_000;
 /** Any time will do: the timer that keeps the process alive is set again. */
 const AWAKE_MS = 3_600_000;
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 5_000;
 
 export class Registration implements Lease {
   readonly id: string;
@@ -54,13 +53,15 @@ export class Registration implements Lease {
   private step: Promise<void> = Promise.resolve();
   private isStepping = false;
   private closing: Promise<void> | undefined = undefined;
-  private failures = 0;
+  private isFailing = false;
+  private readonly backoff: Backoff;
   private isLost = false;
   /** Whether the registry lost the instance while a step was under way, which may have entered it before that. */
   private isLostAgain = false;
 
   constructor(private readonly init: RegistrationInit) {
     this.id = init.id;
+    this.backoff = this.newBackoff();
   }
 
   /** Enters the instance for the first time. Rejects if that fails, and then nothing goes on. */
@@ -121,13 +122,14 @@ export class Registration implements Lease {
   private async remove(signal: AbortSignal): Promise<void> {
     // A renewal under way could bring the instance back after its removal.
     await this.step;
+    const backoff = this.newBackoff();
     for (let attempt = 1; ; attempt++) {
       try {
         await this.init.steps.remove(signal);
         return;
       } catch (error) {
         if (attempt === REMOVAL_TRIES || signal.aborted) throw error;
-        await this.wait(this.retryMs(attempt), signal);
+        await this.wait(backoff.nextMs(), signal);
       }
     }
   }
@@ -167,10 +169,10 @@ export class Registration implements Lease {
     } catch (error) {
       this.isStepping = false;
       if (signal.aborted) return;
-      this.failures++;
       // Once for each time that it begins to fail, not at every renewal.
-      if (this.failures === 1 && !this.isLost) host.announcementFailed(service, this.id, error);
-      this.next(this.retryMs(this.failures));
+      if (!this.isFailing && !this.isLost) host.announcementFailed(service, this.id, error);
+      this.isFailing = true;
+      this.next(this.backoff.nextMs());
     }
   }
 
@@ -180,25 +182,26 @@ export class Registration implements Lease {
     if (this.isLostAgain) {
       // Not at once: a registry that loses it each time must not be asked without a pause.
       this.isLostAgain = false;
-      this.failures++;
-      this.next(this.retryMs(this.failures));
+      this.isFailing = true;
+      this.next(this.backoff.nextMs());
       return;
     }
-    if (this.isLost || this.failures > 0) host.announced(service, this.id);
+    if (this.isLost || this.isFailing) host.announced(service, this.id);
     this.isLost = false;
-    this.failures = 0;
+    this.isFailing = false;
+    this.backoff.reset();
     this.next((leaseMs / RENEWALS_PER_LEASE) * (1 - RENEWAL_JITTER * host.random.next()));
   }
 
   private missing(reason: unknown): void {
     const { isLost } = this;
     this.isLost = true;
-    if (!isLost && this.failures === 0) this.init.host.announcementFailed(this.init.service, this.id, reason);
+    if (!isLost && !this.isFailing) this.init.host.announcementFailed(this.init.service, this.id, reason);
   }
 
-  /** Full jitter, and no later than the next renewal would have come: the lease is running out. */
-  private retryMs(failures: number): number {
+  /** No wait takes longer than until the next renewal would have come: the lease is running out. */
+  private newBackoff(): Backoff {
     const { leaseMs, host } = this.init;
-    return host.random.next() * Math.min(LONGEST_RETRY_MS, leaseMs / RENEWALS_PER_LEASE, FIRST_RETRY_MS * 2 ** failures);
+    return new Backoff(host.random, leaseMs / RENEWALS_PER_LEASE);
   }
 }

@@ -16,6 +16,8 @@ export interface ElementReader {
   readonly key: string;
   /** The latest text under this key is handed over along with each element. Default: none, and the text is empty. */
   readonly nameKey?: string | undefined;
+  /** An element is complete; true if it need not be handed over. It is not made into text then. Default: none is known. */
+  isKnown?(bytes: Buffer, name: string): boolean;
   /** An element is complete. */
   element(json: string, name: string): void;
   /** A message is complete: what it says besides its elements. */
@@ -24,6 +26,8 @@ export interface ElementReader {
 
 /** More than any part of any registry's answer has: one without an end must not fill the memory. */
 const LONGEST_PART_BYTES = 32 * 1_024 * 1_024;
+
+const NOTHING = Buffer.alloc(0);
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -67,7 +71,8 @@ export class JsonElements {
       checkLength(this.object.length);
       if (this.object.isUnderWay) continue;
       this.key = undefined;
-      this.reader.element(this.object.bytes?.toString('utf8') ?? '', this.name);
+      const { bytes = NOTHING } = this.object;
+      if (this.reader.isKnown?.(bytes, this.name) !== true) this.reader.element(bytes.toString('utf8'), this.name);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Timer } from '../core/clock.js';
 import type { DiscoveryHost } from '../core/discovery.js';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../discovery/backoff.js';
 
 /** One attempt to follow a registry. It ends when `signal` is aborted; until then, its end is a reason to begin anew. */
 export interface Session {

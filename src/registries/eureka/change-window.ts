@@ -2,20 +2,21 @@
  * Which changes of the server's window were taken over already.
  *
  * A window has the changes of three minutes, so each comes in every answer for so long, and where instances come and go
- * all the time most of an answer is old. What came before is told by its text, since to parse it again costs ten times as
+ * all the time most of an answer is old. What came before is told by its bytes, since to parse it again costs ten times as
  * much, and what the parser makes stays in memory until the next large collection.
  *
- * Of a text no more than a hash is kept. Two that are taken for one would hide a change until the server's hash differs
+ * Of an entry no more than a hash is kept. Two that are taken for one would hide a change until the server's hash differs
  * from ours: of 100,000 changes in a window, one window in two million has such a pair.
  */
 export class ChangeWindow {
   /** Of the last answer, and of the one that is being read. */
   private before = new Set<number>();
   private now = new Set<number>();
+  private readonly hash = new Hash();
 
-  /** Takes a change's text in; whether it is one that is known. */
-  has(json: string, application: string): boolean {
-    const hash = hashOf(json, application);
+  /** Takes a change in, as it came; whether it is one that is known. */
+  has(bytes: Buffer, application: string): boolean {
+    const hash = this.hashOf(bytes, application);
     const isKnown = this.before.has(hash) || this.now.has(hash);
     this.now.add(hash);
     return isKnown;
@@ -32,6 +33,19 @@ export class ChangeWindow {
     this.before = new Set();
     this.now = new Set();
   }
+
+  private hashOf(bytes: Buffer, application: string): number {
+    const { hash } = this;
+    const heartbeat = bytes.indexOf(HEARTBEAT);
+    const pauseAt = heartbeat < 0 ? bytes.length : heartbeat + HEARTBEAT.length;
+    let resumeAt = pauseAt;
+    while (resumeAt < bytes.length && isDigit(bytes[resumeAt] as number)) resumeAt++;
+    hash.clear();
+    hash.text(application);
+    hash.bytes(bytes, 0, pauseAt);
+    hash.bytes(bytes, resumeAt, bytes.length);
+    return hash.value;
+  }
 }
 
 /** The one number that changes with every heartbeat, and says nothing else. */
@@ -39,28 +53,35 @@ const HEARTBEAT = '"lastRenewalTimestamp":';
 const NINE = 0x39;
 const ZERO = 0x30;
 
-/** 53 bits: two hashes of 32 bits in the manner of FNV-1a, of which the second one sees every character twice. */
-function hashOf(json: string, application: string): number {
-  const heartbeat = json.indexOf(HEARTBEAT);
-  const pauseAt = heartbeat < 0 ? json.length : heartbeat + HEARTBEAT.length;
-  let resumeAt = pauseAt;
-  while (resumeAt < json.length && isDigit(json.charCodeAt(resumeAt))) resumeAt++;
-  let one = 0x811c9dc5;
-  let other = 0x9747b28c;
-  for (const [text, from, to] of [
-    [application, 0, application.length],
-    [json, 0, pauseAt],
-    [json, resumeAt, json.length],
-  ] as const) {
-    for (let at = from; at < to; at++) {
-      const code = text.charCodeAt(at);
-      one = Math.imul(one ^ code, 0x01000193);
-      other = Math.imul((other ^ code) + (other >>> 15), 0x85ebca6b) ^ code;
-    }
-  }
-  return (one >>> 0) * 0x200000 + (other >>> 11);
-}
-
 function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE;
+}
+
+/** A hash of what it has been given since `clear`. */
+class Hash {
+  private one = 0;
+  private other = 0;
+
+  clear(): void {
+    this.one = 0x811c9dc5;
+    this.other = 0x9747b28c;
+  }
+
+  /** 53 bits: two hashes of 32 bits in the manner of FNV-1a, of which the second one sees every byte twice. */
+  get value(): number {
+    return (this.one >>> 0) * 0x200000 + (this.other >>> 11);
+  }
+
+  text(text: string): void {
+    for (let at = 0; at < text.length; at++) this.add(text.charCodeAt(at));
+  }
+
+  bytes(bytes: Buffer, from: number, to: number): void {
+    for (let at = from; at < to; at++) this.add(bytes[at] as number);
+  }
+
+  private add(code: number): void {
+    this.one = Math.imul(this.one ^ code, 0x01000193);
+    this.other = Math.imul((this.other ^ code) + (this.other >>> 15), 0x85ebca6b) ^ code;
+  }
 }

@@ -14,6 +14,18 @@ export const SOURCE = 'eureka';
 /** Takes the text of an instance, and the name of the application that it stands in. */
 export type OnInstance = (json: string, application: string) => void;
 
+/** Whether there is no need to look at an instance. */
+export type IsKnown = (bytes: Buffer, application: string) => boolean;
+
+/** How a list is read. */
+export interface ListReading {
+  readonly signal: AbortSignal;
+  /** Statuses that are an answer, too, but no list. Default: none. */
+  readonly expected?: readonly number[] | undefined;
+  /** Default: none is known. */
+  readonly isKnown?: IsKnown | undefined;
+}
+
 /** What a server answered to a question about instances. */
 export interface ListAnswer {
   readonly status: number;
@@ -46,7 +58,7 @@ export class EurekaApi {
     server: EurekaServer,
     path: string,
     onInstance: OnInstance,
-    { signal, expected = [] }: { readonly signal: AbortSignal; readonly expected?: readonly number[] | undefined },
+    { signal, expected = [], isKnown }: ListReading,
   ): Promise<ListAnswer> {
     const { requestTimeoutMs: timeoutMs } = this.settings;
     const headers = { ...headersOf(server), 'accept-encoding': 'gzip' };
@@ -62,7 +74,7 @@ export class EurekaApi {
       }
       if (!/\bjson\b/.test(message.headers['content-type'] ?? ''))
         throw strange(server, path, await readBeginning(body, reading, LONGEST_REFUSAL_BYTES));
-      return { status, hash: hashOf(await split(body, reading, onInstance)) };
+      return { status, hash: hashOf(await split(body, reading, onInstance, isKnown)) };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof RegistryError) throw error;
@@ -108,12 +120,13 @@ function decoded(message: IncomingMessage): Readable {
 }
 
 /** Hands the instances on, and returns what the answer says besides them. */
-async function split(body: Readable, reading: BodyReading, onInstance: OnInstance): Promise<unknown> {
+async function split(body: Readable, reading: BodyReading, onInstance: OnInstance, isKnown: IsKnown | undefined): Promise<unknown> {
   let answer: unknown;
   const elements = new JsonElements({
     key: 'instance',
     nameKey: 'name',
     element: onInstance,
+    ...(isKnown !== undefined && { isKnown }),
     message: (value) => {
       answer = value;
     },

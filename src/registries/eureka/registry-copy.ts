@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.js';
 import { ApplicationTable, type Journal } from './application-table.js';
 import { ChangeWindow } from './change-window.js';
-import type { EurekaApi, ListAnswer } from './eureka-api.js';
+import type { EurekaApi, ListAnswer, ListReading } from './eureka-api.js';
 import type { EurekaServer, EurekaSettings } from './options.js';
 import { parseRegistered, type RegisteredInstance } from './registered-instance.js';
 
@@ -51,7 +51,7 @@ export class RegistryCopy {
     if (this.source !== server) this.hasWindow = true;
     if (this.source === server && this.hasWindow && this.ageMs < this.windowMs) {
       const { table, window } = this;
-      const isKnown = (json: string, application: string) => window.has(json, application);
+      const isKnown = (bytes: Buffer, application: string) => window.has(bytes, application);
       const apply = (change: RegisteredInstance) => table.apply(change);
       const { status, hash } = await this.read(server, '/apps/delta', apply, { signal, expected: NO_WINDOW, isKnown });
       window.complete();
@@ -98,10 +98,9 @@ export class RegistryCopy {
     server: EurekaServer,
     path: string,
     onInstance: (instance: RegisteredInstance) => void,
-    { signal, expected, isKnown }: Reading,
+    listReading: ListReading,
   ): Promise<ListAnswer> {
     const take = (json: string, application: string): void => {
-      if (isKnown?.(json, application) === true) return;
       let instance: RegisteredInstance;
       try {
         instance = parseRegistered(json, application, this.settings);
@@ -111,14 +110,6 @@ export class RegistryCopy {
       }
       onInstance(instance);
     };
-    return this.api.list(server, path, take, { signal, expected });
+    return this.api.list(server, path, take, listReading);
   }
-}
-
-interface Reading {
-  readonly signal: AbortSignal;
-  /** Statuses that are an answer, too, but no list. Default: none. */
-  readonly expected?: readonly number[] | undefined;
-  /** Whether there is no need to look at an entry. Default: none is known. */
-  readonly isKnown?: ((json: string, application: string) => boolean) | undefined;
 }

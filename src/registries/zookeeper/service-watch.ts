@@ -1,6 +1,6 @@
 import type { Timer } from '../../core/clock.js';
 import type { DiscoveryHost, DiscoverySink } from '../../core/discovery.js';
-import { Backoff } from '../backoff.js';
+import { Backoff } from '../../discovery/backoff.js';
 import type { Connection } from './connection.js';
 import { MemberList, type NodeRead } from './member-list.js';
 import { nameIn } from './node-names.js';

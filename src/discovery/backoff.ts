@@ -14,10 +14,15 @@ const LONGEST_MS = 5_000;
 export class Backoff {
   private failures = 0;
 
+  private readonly longestMs: number;
+
+  /** @param boundMs what no wait takes longer than; 5 s at most, which is the default. */
   constructor(
     private readonly random: Random,
-    private readonly longestMs: number = LONGEST_MS,
-  ) {}
+    boundMs = LONGEST_MS,
+  ) {
+    this.longestMs = Math.min(boundMs, LONGEST_MS);
+  }
 
   /** How long to wait before the next attempt, now that one more has failed. */
   nextMs(): number {

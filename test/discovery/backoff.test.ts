@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Backoff } from '../../src/registries/backoff.js';
+import { Backoff } from '../../src/discovery/backoff.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 
 const longest = { next: () => 1 };
