@@ -73,15 +73,18 @@ class Hash {
   }
 
   text(text: string): void {
-    for (let at = 0; at < text.length; at++) this.add(text.charCodeAt(at));
+    const bytes = Buffer.from(text);
+    this.bytes(bytes, 0, bytes.length);
   }
 
   bytes(bytes: Buffer, from: number, to: number): void {
-    for (let at = from; at < to; at++) this.add(bytes[at] as number);
-  }
-
-  private add(code: number): void {
-    this.one = Math.imul(this.one ^ code, 0x01000193);
-    this.other = Math.imul((this.other ^ code) + (this.other >>> 15), 0x85ebca6b) ^ code;
+    let { one, other } = this;
+    for (let at = from; at < to; at++) {
+      const byte = bytes[at] as number;
+      one = Math.imul(one ^ byte, 0x01000193);
+      other = Math.imul((other ^ byte) + (other >>> 15), 0x85ebca6b) ^ byte;
+    }
+    this.one = one;
+    this.other = other;
   }
 }
