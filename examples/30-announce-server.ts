@@ -1,8 +1,8 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { createMesh, fileDiscovery } from 'fetchmesh';
 
 const folder = await mkdtemp(join(tmpdir(), 'registry-'));
@@ -10,7 +10,7 @@ const folder = await mkdtemp(join(tmpdir(), 'registry-'));
 // #region announce
 // In the process that serves. Express: what app.listen() returns. Fastify: app.server. Hono: what serve() returns.
 const server = createServer((request, response) => {
-  if (request.url === '/slow') setTimeout(() => response.end('slow, but answered'), 200);
+  if (request.url === '/slow') setTimeout(() => response.end('slow, but answered'), 500);
   else response.end('hello');
 }).listen(0, '127.0.0.1');
 
@@ -24,8 +24,9 @@ client.on('endpointRemoved', ({ service }) => console.log(`an instance of ${serv
 await client.ready(['greeter']);
 console.log(await (await client.fetch('http://greeter/')).text()); // -> hello
 
+const arrived = once(server, 'request');
 const slow = client.fetch('http://greeter/slow');
-await wait(50);
+await arrived;
 console.log(announced.inFlight); // -> 1
 
 // #region drain
