@@ -4,6 +4,7 @@ import { pendingRequests } from '../src/balancing/pending-requests.js';
 import { random } from '../src/balancing/random.js';
 import { roundRobin } from '../src/balancing/round-robin.js';
 import { Call } from '../src/core/call.js';
+import { systemClock } from '../src/core/clock.js';
 import { Endpoint } from '../src/core/endpoint.js';
 import { EndpointView } from '../src/core/endpoint-view.js';
 import type { Balancer, Picker } from '../src/core/picker.js';
@@ -50,9 +51,9 @@ answer(results);
 /** Rounds of both loops in turn: what the machine does meanwhile meets both alike. */
 function time(endpoints: number, shut: number): PickResult {
   const view = usedEndpoints(endpoints, shut);
-  const picker = MAKE[balancer]().build({ service: 'bench', view, random: systemRandom });
+  const picker = MAKE[balancer]().build({ service: 'bench', view, random: systemRandom, clock: systemClock });
   for (const endpoint of shuffled([...view])) {
-    picker.settle?.(endpoint, 'success', 1 + systemRandom.next() * 50, call, systemRandom.next() * 1_000);
+    picker.settle?.(endpoint, 'success', 1 + systemRandom.next() * 50, call, systemRandom.next() * 1_000, undefined);
   }
   const picks: number[] = [];
   const inlined: number[] = [];

@@ -7,13 +7,20 @@
 export type { AnnouncedServer, AnnounceServerOptions } from './announcing/announce-server.js';
 export type { DrainOptions, DrainResult } from './announcing/drain.js';
 export type { AnnounceableServer } from './announcing/server-place.js';
+export type { AffinityKey } from './balancing/hashing/affinity-key.js';
+export type { AffinityOptions } from './balancing/hashing/affinity-options.js';
+export { type MaglevOptions, maglev } from './balancing/hashing/maglev.js';
+export { type RingHashOptions, ringHash } from './balancing/hashing/ring-hash.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
 export type { Load, LoadMeasure } from './balancing/load.js';
+export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/load-reports/weighted-round-robin.js';
+export { byLocality, type LocalityOptions } from './balancing/locality/by-locality.js';
 export { type P2cOptions, p2c } from './balancing/p2c.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
 export { type PendingRequestsOptions, pendingRequests } from './balancing/pending-requests.js';
 export { random } from './balancing/random.js';
 export { roundRobin } from './balancing/round-robin.js';
+export { type SubsetOptions, subset } from './balancing/subsetting/subset.js';
 export type { AttemptRecord, Call, CallHistory, Cancellable, Progress } from './core/call.js';
 export type { Clock, Timer } from './core/clock.js';
 export type { Deadline, DeadlineOwner, DeadlineQueue } from './core/deadline-queue.js';
@@ -29,7 +36,7 @@ export type {
   Stop,
 } from './core/discovery.js';
 export type { Endpoint, Instance } from './core/endpoint.js';
-export { type EndpointView, LOAD, LOAD_STAMP } from './core/endpoint-view.js';
+export { type EndpointView, LOAD, LOAD_STAMP, type PickableView, type ViewListener } from './core/endpoint-view.js';
 export { ConfigError, MeshError, type MeshErrorCode, type MeshErrorInit, TimeoutError, UnknownServiceError } from './core/errors.js';
 export type { EventEmitter, MeshEventName, MeshEvents, MeshListener } from './core/events.js';
 export { type Ending, type Gate, type GateFactory, gatePolicy, type ShutReason, type Shutter } from './core/gate.js';
@@ -59,6 +66,16 @@ export { type StaticServices, staticDiscovery } from './discovery/static.js';
 export type { MeshDispatcher } from './facade/dispatcher.js';
 export type { BodySource, CallOptions, MeshBody, MeshFetch, MeshRequestInit } from './facade/fetch-types.js';
 export type { EndpointState, MeshState, ServiceState } from './inspect.js';
+export type { LoadReportAudience, ReportedRequest } from './load-reports/audience.js';
+export type { HonoContext, HonoMiddleware } from './load-reports/hono.js';
+export {
+  type FastifyPlugin,
+  type LoadReports,
+  type LoadReportsOptions,
+  loadReports,
+  type ReportingServer,
+} from './load-reports/load-reports.js';
+export type { ReportedResponse } from './load-reports/observed-answer.js';
 export { type CloseOptions, createMesh, type Mesh, type ReadyOptions, type ServiceHandle } from './mesh.js';
 export type { CacheOptions, MeshOptions, ServiceOptions } from './options.js';
 export type { BackoffOptions } from './policies/backoff.js';

@@ -68,7 +68,7 @@ export class Service implements Cached {
     const { connections, tls } = settings;
     this.transportScope = { service: name, clock, connections, tls, inMeshContext: parts.inMeshContext };
     const { view } = this.endpoints;
-    this.picker = settings.balancer.build({ service: name, view, random });
+    this.picker = settings.balancer.build({ service: name, view, random, clock });
     const scope: ServiceScope = { service: name, clock, random, events, deadlines, endpoints: view };
     this.stack = buildStack({
       scope,
@@ -151,6 +151,7 @@ export class Service implements Cached {
 
   close(): void {
     this.endpoints.close();
+    this.picker.close?.();
     for (const endpoint of this.connected) this.retire(endpoint);
   }
 

@@ -82,7 +82,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
     let again: Endpoint | undefined;
     for (let i = 0; i < count; i++) {
       const endpoint = view.bySlot[view.slots[(start + i) % count] as number] as Endpoint;
-      if (endpoint.retryAfterMs > nowMs) continue;
+      if (endpoint.retryAfterMs > nowMs || picker.allows?.(endpoint) === false) continue;
       if (!tried.includes(endpoint)) return endpoint;
       again ??= endpoint;
     }
@@ -123,7 +123,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
     const verdict = verdictOf(outcome, call, classify);
     call.verdict = verdict;
     count(endpoint, verdict, latencyMs);
-    if (picker.settle !== undefined && endpoint.slot >= 0) learn(endpoint, verdict, call, nowMs);
+    if (picker.settle !== undefined && endpoint.slot >= 0) learn(endpoint, verdict, call, nowMs, reply);
     const { gates } = endpoint;
     if (gates === undefined) return;
     for (const gate of gates) {
@@ -135,9 +135,9 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
     }
   }
 
-  function learn(endpoint: Endpoint, verdict: Verdict, call: Call, nowMs: number): void {
+  function learn(endpoint: Endpoint, verdict: Verdict, call: Call, nowMs: number, reply: Reply | undefined): void {
     try {
-      picker.settle?.(endpoint, verdict, call.latencyMs, call, nowMs);
+      picker.settle?.(endpoint, verdict, call.latencyMs, call, nowMs, reply);
     } catch (error) {
       reportFaultOnce(picker, `the balancer of ${service}`, error);
     }

@@ -1,4 +1,4 @@
-import { CELLS, type EndpointView, WEIGHT } from '../core/endpoint-view.js';
+import { CELLS, type PickableView, WEIGHT } from '../core/endpoint-view.js';
 import type { Random } from '../core/random.js';
 
 /**
@@ -22,7 +22,7 @@ const SHARE = WEIGHT;
  *
  * One random number makes a try: its leading digits the place, the rest of them the chance.
  */
-export function drawByWeight(view: EndpointView, random: Random, except = -1): number {
+export function drawByWeight(view: PickableView, random: Random, except = -1): number {
   const { slots, count, cells, maxWeight } = view;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const drawn = random.next() * count;
@@ -33,7 +33,7 @@ export function drawByWeight(view: EndpointView, random: Random, except = -1): n
   return walk(view, random, except);
 }
 
-function walk({ slots, count, cells }: EndpointView, random: Random, except: number): number {
+function walk({ slots, count, cells }: PickableView, random: Random, except: number): number {
   let total = 0;
   for (let place = 0; place < count; place++) {
     if (place !== except) total += cells[(slots[place] as number) * STRIDE + SHARE] as number;

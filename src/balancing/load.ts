@@ -1,5 +1,5 @@
 import type { Endpoint } from '../core/endpoint.js';
-import type { EndpointView } from '../core/endpoint-view.js';
+import type { PickableView } from '../core/endpoint-view.js';
 import type { Random } from '../core/random.js';
 import type { Verdict } from '../core/verdict.js';
 
@@ -39,7 +39,7 @@ export interface LoadMeasure {
    * any, by chance. A number that comes back from a call which the engine did not inline is put on the heap, so a
    * measure that is asked for each pick compares in one call. Default: `cost` of each.
    */
-  cheapest?(view: EndpointView, random: Random, nowMs: number): number;
+  cheapest?(view: PickableView, random: Random, nowMs: number): number;
   /** An attempt's verdict is known: notes in the endpoint's two cells what it says about the load. */
   settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void;
 }

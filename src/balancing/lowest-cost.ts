@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { CELLS, type EndpointView, IN_FLIGHT, WEIGHT } from '../core/endpoint-view.js';
+import { CELLS, IN_FLIGHT, type PickableView, WEIGHT } from '../core/endpoint-view.js';
 import type { Picker } from '../core/picker.js';
 import type { Random } from '../core/random.js';
 import type { Verdict } from '../core/verdict.js';
@@ -42,7 +42,7 @@ export class LowestCostPicker implements Picker {
     private readonly measure: LoadMeasure,
     private readonly choices: number,
     fullScanUpTo: number,
-    private readonly view: EndpointView,
+    private readonly view: PickableView,
     private readonly random: Random,
   ) {
     this.chosen = new Int32Array(choices);
@@ -50,7 +50,7 @@ export class LowestCostPicker implements Picker {
     this.pairFrom = choices === 2 ? this.fullScanUpTo + 1 : Number.POSITIVE_INFINITY;
   }
 
-  pick(view: EndpointView, _call: Call, nowMs: number): Endpoint | undefined {
+  pick(view: PickableView, _call: Call, nowMs: number): Endpoint | undefined {
     const { count } = view;
     let slot: number;
     // The usual cases stand here, and the rest apart: the engine inlines a pick into its caller as long as it is small.
@@ -64,7 +64,7 @@ export class LowestCostPicker implements Picker {
     this.measure.settle(this.view.cells, endpoint.slot * STRIDE, endpoint, verdict, latencyMs, nowMs);
   }
 
-  private otherwise(view: EndpointView, nowMs: number): number {
+  private otherwise(view: PickableView, nowMs: number): number {
     const { count } = view;
     if (count < 2) return count === 0 ? -1 : (view.slots[0] as number);
     return this.byWeight(view, nowMs);
@@ -79,7 +79,7 @@ export class LowestCostPicker implements Picker {
    * The sums at `second` and at the end are ifs in disguise: both outcomes are as likely, so the processor would
    * guess half of them wrong, and each wrong guess costs as much as the random number.
    */
-  private ofTwo({ slots, count, cells }: EndpointView, nowMs: number): number {
+  private ofTwo({ slots, count, cells }: PickableView, nowMs: number): number {
     const { measure } = this;
     const drawn = this.random.next() * count;
     const place = drawn | 0;
@@ -94,13 +94,13 @@ export class LowestCostPicker implements Picker {
   }
 
   /** Of all endpoints. */
-  private ofAll(view: EndpointView, nowMs: number): number {
+  private ofAll(view: PickableView, nowMs: number): number {
     const { measure, random } = this;
     return measure.cheapest === undefined ? this.byAsking(view, nowMs) : measure.cheapest(view, random, nowMs);
   }
 
   /** Of k that cost the same, each is left with the chance 1/k: the last of them replaces the one held so often. */
-  private byAsking({ slots, count, cells }: EndpointView, nowMs: number): number {
+  private byAsking({ slots, count, cells }: PickableView, nowMs: number): number {
     const { measure } = this;
     let best = slots[0] as number;
     let lowest = Number.POSITIVE_INFINITY;
@@ -124,7 +124,7 @@ export class LowestCostPicker implements Picker {
    * Of `choices` distinct endpoints. Each is drawn as a rank among those not drawn yet, which the sorted list of
    * the drawn ones turns into a place. The order stays one of chance, so that the first may win a tie.
    */
-  private ofSome({ slots, count, cells }: EndpointView, nowMs: number): number {
+  private ofSome({ slots, count, cells }: PickableView, nowMs: number): number {
     const { choices, chosen } = this;
     let best = slots[0] as number;
     let lowest = Number.POSITIVE_INFINITY;
@@ -148,7 +148,7 @@ export class LowestCostPicker implements Picker {
     return best;
   }
 
-  private byWeight(view: EndpointView, nowMs: number): number {
+  private byWeight(view: PickableView, nowMs: number): number {
     const { slots, count } = view;
     let held = drawByWeight(view, this.random);
     for (let drawn = 1; drawn < this.choices; drawn++) {

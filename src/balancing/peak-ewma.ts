@@ -1,5 +1,5 @@
 import type { Endpoint } from '../core/endpoint.js';
-import { CELLS, type EndpointView, IN_FLIGHT, LOAD, LOAD_STAMP } from '../core/endpoint-view.js';
+import { CELLS, IN_FLIGHT, LOAD, LOAD_STAMP, type PickableView } from '../core/endpoint-view.js';
 import { durationMs, knownKeys } from '../core/options-check.js';
 import type { Random } from '../core/random.js';
 import type { Verdict } from '../core/verdict.js';
@@ -89,7 +89,7 @@ class PeakEwma implements LoadMeasure {
     return (Math.abs(load) * (inFlight + 1)) / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthPerMs);
   }
 
-  cheapest({ slots, count, cells }: EndpointView, random: Random, nowMs: number): number {
+  cheapest({ slots, count, cells }: PickableView, random: Random, nowMs: number): number {
     const { eighthPerMs } = this;
     let best = slots[0] as number;
     let lowest = Number.POSITIVE_INFINITY;

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../core/endpoint.js';
-import type { EndpointView } from '../core/endpoint-view.js';
+import type { PickableView } from '../core/endpoint-view.js';
 import type { Balancer, Picker } from '../core/picker.js';
 import type { Random } from '../core/random.js';
 import { drawByWeight } from './draw-by-weight.js';
@@ -18,7 +18,7 @@ export function random(): Balancer {
 class RandomPicker implements Picker {
   constructor(private readonly random: Random) {}
 
-  pick(view: EndpointView): Endpoint | undefined {
+  pick(view: PickableView): Endpoint | undefined {
     if (view.count === 0) return undefined;
     const place = view.uniform ? (this.random.next() * view.count) | 0 : drawByWeight(view, this.random);
     return view.bySlot[view.slots[place] as number];

@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { CELLS, type EndpointView, WEIGHT } from '../core/endpoint-view.js';
+import { CELLS, type PickableView, WEIGHT } from '../core/endpoint-view.js';
 import type { Balancer, Picker } from '../core/picker.js';
 import type { Random } from '../core/random.js';
 
@@ -41,7 +41,7 @@ class RoundRobinPicker implements Picker {
 
   constructor(private readonly random: Random) {}
 
-  pick(view: EndpointView, _call: Call, _nowMs: number): Endpoint | undefined {
+  pick(view: PickableView, _call: Call, _nowMs: number): Endpoint | undefined {
     const { count } = view;
     if (count === 0) return undefined;
     if (this.place < 0) {
@@ -61,7 +61,7 @@ class RoundRobinPicker implements Picker {
   }
 
   /** Moves on to the next place whose turn it is. */
-  private skipToTurn(view: EndpointView): void {
+  private skipToTurn(view: PickableView): void {
     const { slots, count, cells } = view;
     for (let skipped = 0; ; skipped++) {
       // The heaviest endpoint sits out no round, so a whole round of skips means that it is shut or gone.
@@ -79,7 +79,7 @@ class RoundRobinPicker implements Picker {
   }
 }
 
-function heaviestOf({ slots, count, cells }: EndpointView): number {
+function heaviestOf({ slots, count, cells }: PickableView): number {
   let heaviest = 0;
   for (let place = 0; place < count; place++) heaviest = Math.max(heaviest, cells[(slots[place] as number) * STEP + SHARE] as number);
   return heaviest;

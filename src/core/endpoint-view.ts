@@ -1,6 +1,8 @@
-import type { Endpoint } from './endpoint.js';
+import type { Endpoint, Instance } from './endpoint.js';
+import { reportFaultOnce } from './events.js';
 import type { ShutReason, Shutter } from './gate.js';
 import { LatencyTable } from './latency-table.js';
+import { WeightCensus } from './weight-census.js';
 
 /**
  * The endpoints of a service as a balancer sees them: the pickable ones, dense, so that a pick costs the same
@@ -27,6 +29,25 @@ export interface ViewObserver {
   recovered(endpoint: Endpoint): void;
 }
 
+/**
+ * Who follows the list, one endpoint at a time, so that one change costs work for one: a queue that waits for room, a
+ * balancer with a table of its own. What a listener throws is reported and breaks nothing.
+ */
+export interface ViewListener {
+  /** An endpoint joined the list, pickable or not. */
+  added?(endpoint: Endpoint): void;
+  /** An endpoint left the list. It still has the slot that it is about to lose. */
+  removed?(endpoint: Endpoint): void;
+  /** The registry says something new of an endpoint: its weight, priority, zone or metadata. `before` is what it said until now. */
+  changed?(endpoint: Endpoint, before: Instance): void;
+  /** An endpoint can be picked, as one that was added or that was shut until now. */
+  opened?(endpoint: Endpoint): void;
+  /** An endpoint cannot be picked for now, or any more. */
+  shut?(endpoint: Endpoint): void;
+  /** An attempt on an endpoint of the list began (+1) or is over (-1). Must not throw: this is on the way of every request. */
+  tracked?(endpoint: Endpoint, change: 1 | -1): void;
+}
+
 interface PriorityGroup {
   readonly priority: number;
   slots: Int32Array;
@@ -34,8 +55,33 @@ interface PriorityGroup {
   members: number;
 }
 
+/**
+ * What a picker sees: all endpoints of a service, or the part of them that a balancer around it lets it choose from.
+ * It reads this and changes nothing. `cells` may be another array after endpoints were added.
+ */
+export interface PickableView extends Iterable<Endpoint> {
+  /** Four numbers to a slot: requests in flight, two of the load measure's, the weight. */
+  readonly cells: Float64Array;
+  /** The endpoint in each slot. Of a part, also slots of endpoints that do not belong to it. */
+  readonly bySlot: readonly (Endpoint | undefined)[];
+  /** The slots of the endpoints that can be picked now, in its first `count` places. */
+  readonly slots: Int32Array;
+  /** How many endpoints can be picked now. */
+  readonly count: number;
+  /** All endpoints, pickable or not. */
+  readonly size: number;
+  /** Whether all weights are the same. */
+  readonly uniform: boolean;
+  /** The largest weight there is, also of endpoints that cannot be picked. */
+  readonly maxWeight: number;
+  /** Attempts begun and not yet over; of a whole service, those on removed endpoints too. */
+  readonly inFlight: number;
+  /** Tells `listener` of every change from now on; returns how to stop that. */
+  listen(listener: ViewListener): () => void;
+}
+
 /** The endpoints of a service: what pickers and policies see of them. They read it and change nothing. */
-export class EndpointView {
+export class EndpointView implements PickableView {
   /** Four numbers to a slot: requests in flight, two of the load measure's, the weight. */
   cells: Float64Array = new Float64Array(CELLS * 4);
   /** The endpoint in each slot. */
@@ -60,8 +106,10 @@ export class EndpointView {
   retryAfterMs = 0;
   private readonly groups: PriorityGroup[] = [];
   private readonly freeSlots: number[] = [];
-  private readonly weights = new Map<number, number>();
-  private readonly openListeners = new Set<() => void>();
+  private readonly weights = new WeightCensus();
+  private readonly listeners = new Set<ViewListener>();
+  /** Those of the listeners that want to hear of attempts. */
+  private trackers: readonly ViewListener[] = [];
 
   constructor(private readonly observer: ViewObserver) {
     this.slots = NONE;
@@ -85,6 +133,7 @@ export class EndpointView {
     this.setWeight(endpoint, endpoint.instance.weight, 0);
     const group = this.groupOf(endpoint.instance.priority);
     group.members++;
+    this.tell('added', endpoint);
     if (endpoint.shutGates === 0) this.enter(endpoint, group);
     else if (endpoint.shutGates === endpoint.busyGates) this.busy++;
   }
@@ -95,6 +144,7 @@ export class EndpointView {
     const group = this.groupOf(endpoint.instance.priority);
     if (endpoint.position >= 0) this.leave(endpoint, group);
     else if (endpoint.shutGates === endpoint.busyGates) this.busy--;
+    this.tell('removed', endpoint);
     if (--group.members === 0) this.groups.splice(this.groups.indexOf(group), 1);
     this.countWeight(endpoint.instance.weight, -1);
     this.latencies.clear(endpoint.slot);
@@ -105,13 +155,18 @@ export class EndpointView {
     this.choose();
   }
 
-  /** The registry changed an endpoint's weight or priority. Call before `endpoint.instance` is replaced. */
-  change(endpoint: Endpoint, weight: number, priority: number): void {
-    const { instance } = endpoint;
-    if (weight !== instance.weight) this.setWeight(endpoint, weight, instance.weight);
-    if (priority === instance.priority) return;
-    const from = this.groupOf(instance.priority);
-    const to = this.groupOf(priority);
+  /** The registry says something else of an endpoint, at the same address. */
+  change(endpoint: Endpoint, instance: Instance): void {
+    const before = endpoint.instance;
+    endpoint.instance = instance;
+    if (instance.weight !== before.weight) this.setWeight(endpoint, instance.weight, before.weight);
+    if (instance.priority !== before.priority) this.move(endpoint, before.priority);
+    this.tell('changed', endpoint, before);
+  }
+
+  private move(endpoint: Endpoint, priority: number): void {
+    const from = this.groupOf(priority);
+    const to = this.groupOf(endpoint.instance.priority);
     const pickable = endpoint.position >= 0;
     if (pickable) this.leave(endpoint, from);
     if (--from.members === 0) this.groups.splice(this.groups.indexOf(from), 1);
@@ -124,7 +179,10 @@ export class EndpointView {
   track(endpoint: Endpoint, change: 1 | -1): void {
     endpoint.inFlight += change;
     this.inFlight += change;
-    if (endpoint.slot >= 0) this.cells[endpoint.slot * CELLS + IN_FLIGHT] = endpoint.inFlight;
+    if (endpoint.slot < 0) return;
+    this.cells[endpoint.slot * CELLS + IN_FLIGHT] = endpoint.inFlight;
+    const { trackers } = this;
+    for (let index = 0; index < trackers.length; index++) trackers[index]?.tracked?.(endpoint, change);
   }
 
   /** Every endpoint, pickable or not. */
@@ -132,10 +190,14 @@ export class EndpointView {
     for (const endpoint of this.bySlot) if (endpoint !== undefined) yield endpoint;
   }
 
-  /** Calls `listener` whenever an endpoint opens or is added; returns how to stop that. */
-  onOpen(listener: () => void): () => void {
-    this.openListeners.add(listener);
-    return () => this.openListeners.delete(listener);
+  /** Tells `listener` of every change from now on; returns how to stop that. */
+  listen(listener: ViewListener): () => void {
+    this.listeners.add(listener);
+    if (listener.tracked !== undefined) this.trackers = [...this.trackers, listener];
+    return () => {
+      this.listeners.delete(listener);
+      this.trackers = this.trackers.filter((each) => each !== listener);
+    };
   }
 
   /** When the first of the unfit endpoints is expected back, by the mesh's clock; undefined if nobody knows. */
@@ -173,6 +235,16 @@ export class EndpointView {
     }
   }
 
+  private tell(what: Exclude<keyof ViewListener, 'tracked'>, endpoint: Endpoint, before = endpoint.instance): void {
+    for (const listener of this.listeners) {
+      try {
+        listener[what]?.(endpoint, before);
+      } catch (error) {
+        reportFaultOnce(listener, 'a listener of the endpoints', error);
+      }
+    }
+  }
+
   private enter(endpoint: Endpoint, group: PriorityGroup): void {
     if (group.count === group.slots.length) {
       const larger = new Int32Array(Math.max(4, group.count * 2));
@@ -182,7 +254,7 @@ export class EndpointView {
     endpoint.position = group.count;
     group.slots[group.count++] = endpoint.slot;
     this.choose();
-    for (const listener of this.openListeners) listener();
+    this.tell('opened', endpoint);
   }
 
   private leave(endpoint: Endpoint, group: PriorityGroup): void {
@@ -192,6 +264,7 @@ export class EndpointView {
     (this.bySlot[last] as Endpoint).position = position;
     endpoint.position = -1;
     this.choose();
+    this.tell('shut', endpoint);
   }
 
   /** Shows the first priority that has an endpoint to offer. */
@@ -220,13 +293,10 @@ export class EndpointView {
   }
 
   private countWeight(weight: number, change: 1 | -1): void {
-    const count = (this.weights.get(weight) ?? 0) + change;
-    if (count > 0) this.weights.set(weight, count);
-    else this.weights.delete(weight);
-    if (count > 1 || (count === 1 && change === -1)) return;
-    this.uniform = this.weights.size <= 1;
-    this.maxWeight = 0;
-    for (const each of this.weights.keys()) if (each > this.maxWeight) this.maxWeight = each;
+    const { weights } = this;
+    weights.count(weight, change);
+    this.uniform = weights.uniform;
+    this.maxWeight = weights.largest;
   }
 }
 

@@ -49,7 +49,6 @@ export class Endpoint {
   requests = 0;
   /** Attempts that it failed: verdicts 'failure' and 'retryable'. */
   failures = 0;
-  /** Of its attempts, in milliseconds; undefined before the first. */
   /** What counts its attempts; undefined before its first use. */
   gates: Gate[] | undefined = undefined;
   /** The policies that the gates came from, in the same order. */

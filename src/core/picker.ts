@@ -1,7 +1,9 @@
 import type { Call } from './call.js';
+import type { Clock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
-import type { EndpointView } from './endpoint-view.js';
+import type { PickableView } from './endpoint-view.js';
 import type { Random } from './random.js';
+import type { Reply } from './reply.js';
 import type { Verdict } from './verdict.js';
 
 /**
@@ -11,22 +13,32 @@ import type { Verdict } from './verdict.js';
  */
 export interface Picker {
   /** The endpoint for this attempt, or undefined when there is none to pick. */
-  pick(view: EndpointView, call: Call, nowMs: number): Endpoint | undefined;
+  pick(view: PickableView, call: Call, nowMs: number): Endpoint | undefined;
   /**
    * An attempt's verdict is known: what a measure of load learns from. `latencyMs` is from the request
-   * written to the headers, or to the failure. Not called for endpoints that were removed meanwhile.
+   * written to the headers, or to the failure; `reply` is there where the endpoint answered, with what its headers
+   * say of its load. Not called for endpoints that were removed meanwhile.
    */
-  settle?(endpoint: Endpoint, verdict: Verdict, latencyMs: number, call: Call, nowMs: number): void;
+  settle?(endpoint: Endpoint, verdict: Verdict, latencyMs: number, call: Call, nowMs: number, reply: Reply | undefined): void;
+  /**
+   * Whether this endpoint may be picked at all, whatever its state: a retry looks for one by itself where this picker's
+   * choice was tried before. Default: yes.
+   */
+  allows?(endpoint: Endpoint): boolean;
+  /** The service is let go: ends what runs by itself, such as a timer. */
+  close?(): void;
 }
 
 /** What a picker is built with. */
 export interface PickerScope {
   /** The service's name. */
   readonly service: string;
-  /** The service's endpoints: the same object at each pick. */
-  readonly view: EndpointView;
+  /** The endpoints to choose from, of a service or of a part of it: the same object at each pick. */
+  readonly view: PickableView;
   /** Whatever is drawn is drawn from this. */
   readonly random: Random;
+  /** For what is done now and then. A pick is told the time and does not ask. */
+  readonly clock: Clock;
 }
 
 /** A way of balancing, as a user writes it down. Stateless; it is built once per service. */

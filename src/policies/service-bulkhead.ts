@@ -43,7 +43,7 @@ class ServiceBulkhead implements DeadlineOwner<Waiter>, Continuation {
     private readonly scope: ServiceScope,
     private readonly settings: ServiceBulkheadSettings,
   ) {
-    if (settings.queue > 0) scope.endpoints.onOpen(this.admit);
+    if (settings.queue > 0) scope.endpoints.listen({ opened: this.admit });
   }
 
   /** Takes a slot, if there is one and nobody waits for it. */

@@ -9,4 +9,5 @@ export { discoveryConformance } from './conformance.js';
 export { type MockRegistry, mockRegistry } from './mock-registry.js';
 export { type MockAnswer, type MockRequest, type MockScript, type MockTransport, mockTransport } from './mock-transport.js';
 export { seededRandom } from './seeded-random.js';
+export * from './simulation/index.js';
 export { VirtualClock } from './virtual-clock.js';

@@ -5,6 +5,7 @@ import type { Balancer, Picker } from '../../src/core/picker.js';
 import type { Random } from '../../src/core/random.js';
 import type { Verdict } from '../../src/core/verdict.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
+import { VirtualClock } from '../../src/testing/virtual-clock.js';
 
 /** Endpoints, views and pickers for the tests of balancing, and ways to use them without a network. */
 
@@ -37,7 +38,7 @@ export function weightedView(weights: readonly number[]): { view: EndpointView; 
 }
 
 export function pickerFor(balancer: Balancer, view: EndpointView, random: Random = seededRandom(1)): Picker {
-  return balancer.build({ service: 'users', view, random });
+  return balancer.build({ service: 'users', view, random, clock: new VirtualClock() });
 }
 
 export const aCall = new Call({ service: 'users', method: 'GET', path: '/', headers: [], idempotent: true });
@@ -54,7 +55,7 @@ export function sharesOf(picker: Picker, view: EndpointView, picks: number, nowM
 
 /** An attempt from its pick to its verdict, in no time but its latency's. */
 export function settled(picker: Picker, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void {
-  picker.settle?.(endpoint, verdict, latencyMs, aCall, nowMs);
+  picker.settle?.(endpoint, verdict, latencyMs, aCall, nowMs, undefined);
 }
 
 /** The endpoint's numbers in the view. */

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { leastRequest } from '../../src/balancing/least-request.js';
+import { weightedRoundRobin } from '../../src/balancing/load-reports/weighted-round-robin.js';
 import { p2c } from '../../src/balancing/p2c.js';
 import { pendingRequests } from '../../src/balancing/pending-requests.js';
 import { random } from '../../src/balancing/random.js';
 import { roundRobin } from '../../src/balancing/round-robin.js';
+import { subset } from '../../src/balancing/subsetting/subset.js';
 import type { Endpoint } from '../../src/core/endpoint.js';
 import type { Shutter } from '../../src/core/gate.js';
 import type { Balancer } from '../../src/core/picker.js';
@@ -20,6 +22,8 @@ const balancers: Record<string, () => Balancer> = {
   p2c: () => p2c(),
   'p2c by pending requests': () => p2c({ load: pendingRequests(), fullScanUpTo: 0 }),
   leastRequest: () => leastRequest({ fullScanUpTo: 3, choices: 3 }),
+  weightedRoundRobin: () => weightedRoundRobin(),
+  'a subset of all, p2c': () => subset(p2c(), { size: 10_000, name: 'a client' }),
 };
 
 /** One thing that happens to a service's endpoints. Indices are taken modulo what there is. */

@@ -31,7 +31,7 @@ export function simulate({ picker, view, random, perSecond, requests, respond }:
     for (let next = underWay[0]; next !== undefined && next.endMs <= nowMs; next = underWay[0]) {
       underWay.shift();
       view.track(next.endpoint, -1);
-      picker.settle?.(next.endpoint, next.behaviour.verdict ?? 'success', next.behaviour.latencyMs, aCall, next.endMs);
+      picker.settle?.(next.endpoint, next.behaviour.verdict ?? 'success', next.behaviour.latencyMs, aCall, next.endMs, undefined);
     }
     const endpoint = picker.pick(view, aCall, nowMs);
     if (endpoint === undefined) continue;

@@ -108,8 +108,7 @@ test('a change of priority moves an endpoint, a shut one included', () => {
   const shutter = view.shutterFor(shutEndpoint);
   shutter.shut('broken');
   for (const endpoint of [a, shutEndpoint]) {
-    view.change(endpoint, 1, 5);
-    endpoint.instance = { ...endpoint.instance, priority: 5 };
+    view.change(endpoint, { ...endpoint.instance, priority: 5 });
   }
   assert.deepEqual(pickable(view), ['b']);
   view.remove(b);
@@ -124,8 +123,7 @@ test('equal weights are uniform, whatever they are, and the largest weight is kn
   view.add(a);
   view.add(b);
   assert.deepEqual([view.uniform, view.maxWeight], [true, 5]);
-  view.change(b, 2, 0);
-  b.instance = { ...b.instance, weight: 2 };
+  view.change(b, { ...b.instance, weight: 2 });
   assert.deepEqual([view.uniform, view.maxWeight, view.cells[b.slot * CELLS + WEIGHT]], [false, 5, 2]);
   view.remove(a);
   assert.deepEqual([view.uniform, view.maxWeight], [true, 2]);
@@ -163,10 +161,37 @@ test('a gate that says the same twice is heard once, and one that goes from busy
   assert.deepEqual(log, ['a ejected until undefined', 'a recovered']);
 });
 
+test('those who follow the list hear of each change once, with what was before it, and a listener that throws breaks nothing', () => {
+  const { view } = watchedView();
+  const log: string[] = [];
+  view.listen({
+    added: () => {
+      throw new Error('a mistake');
+    },
+  });
+  view.listen({
+    added: ({ id }) => log.push(`${id} added`),
+    removed: ({ id, slot }) => log.push(`${id} removed from ${slot}`),
+    changed: ({ id, instance }, before) => log.push(`${id} from ${before.weight} to ${instance.weight}`),
+    opened: ({ id }) => log.push(`${id} opened`),
+    shut: ({ id }) => log.push(`${id} shut`),
+  });
+  const a = endpointOf('a');
+  view.add(a);
+  const gate = view.shutterFor(a);
+  gate.shut('busy');
+  gate.shut('broken');
+  gate.open();
+  view.change(a, { ...a.instance, weight: 3 });
+  assert.equal(view.cells[a.slot * CELLS + WEIGHT], 3);
+  view.remove(a);
+  assert.deepEqual(log, ['a added', 'a opened', 'a shut', 'a opened', 'a from 1 to 3', 'a shut', 'a removed from 0']);
+});
+
 test('those who wait hear of every endpoint that is added or opens, until they stop listening', () => {
   const { view } = watchedView();
   let heard = 0;
-  const stop = view.onOpen(() => heard++);
+  const stop = view.listen({ opened: () => void heard++ });
   const a = endpointOf('a');
   view.add(a);
   const gate = view.shutterFor(a);
@@ -252,8 +277,7 @@ test('after any sequence of changes the view shows what a plain list of the same
           view.remove(endpoint);
           model.splice(index, 1);
         } else if (each.kind === 'change') {
-          view.change(endpoint, each.weight, each.priority);
-          endpoint.instance = { ...endpoint.instance, weight: each.weight, priority: each.priority };
+          view.change(endpoint, { ...endpoint.instance, weight: each.weight, priority: each.priority });
         } else if (each.kind === 'track') {
           view.track(endpoint, 1);
           tracked++;
