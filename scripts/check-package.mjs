@@ -34,7 +34,7 @@ try {
   const tarball = join(folder, filename);
   const strays = files
     .map(({ path }) => path)
-    .filter((path) => !/^(dist\/|docs\/.*\.md$|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/.test(path));
+    .filter((path) => !/^(dist\/|docs\/.*\.md$|docs\/simulations\/.*\.svg$|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/.test(path));
   if (strays.length > 0) throw new Error(`the package has files that do not belong into it: ${strays.join(', ')}`);
 
   console.log(run(resolve('node_modules/.bin/publint'), ['run', tarball, '--strict']));

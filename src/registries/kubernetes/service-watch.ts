@@ -45,6 +45,8 @@ export class ServiceWatch {
   private resourceVersion: string | undefined = undefined;
   /** Whether the server is the one that gave us the version. */
   private isSamePast = true;
+  /** Whether the service was said to be unknown, and nothing else since. */
+  private isUnknown = false;
 
   constructor(private readonly init: ServiceWatchInit) {
     this.loop = new SessionLoop(
@@ -100,7 +102,8 @@ export class ServiceWatch {
     this.resourceVersion = version;
     this.isSamePast = true;
     // The controller gives each service a slice, be it an empty one.
-    if (listed.length === 0) sink.failed(new UnknownServiceError(service, SOURCE));
+    this.isUnknown = listed.length === 0;
+    if (this.isUnknown) sink.failed(new UnknownServiceError(service, SOURCE));
     else sink.snapshot(this.slices.instances());
     return version;
   }
@@ -122,13 +125,13 @@ export class ServiceWatch {
   }
 
   private async follow(session: Session, resourceVersion: string): Promise<void> {
-    const { api, target, host, liveness, sink } = this.init;
+    const { api, target, host, liveness } = this.init;
     const { clock, random } = host;
     const seconds = Math.round(SHORTEST_WATCH_SECONDS + random.next() * (LONGEST_WATCH_SECONDS - SHORTEST_WATCH_SECONDS));
     const watch = await api.watch(target, resourceVersion, seconds, session.signal);
     this.resourceVersion = resourceVersion;
     this.isSamePast = true;
-    sink.patch({});
+    this.nothingNew();
     let death: { readonly error: unknown } | undefined;
     const leave = liveness.join(watch.server, {
       dead: (error) => {
@@ -176,20 +179,29 @@ export class ServiceWatch {
   }
 
   private apply(event: unknown, server: string): void {
-    const { sink, reading } = this.init;
     const { type, object } = fieldsOf(event);
     if (type === 'ERROR') throw failureOf(object, server);
     const { name, resourceVersion } = fieldsOf(fieldsOf(object).metadata);
     if (type === 'BOOKMARK') {
-      sink.patch({});
+      this.nothingNew();
     } else if (typeof name !== 'string') {
       throw new Error(`an event ${show(type)} about nothing`);
     } else if (type === 'DELETED') {
-      sink.patch(this.slices.delete(name));
+      this.change(this.slices.delete(name));
     } else if (type === 'ADDED' || type === 'MODIFIED') {
-      sink.patch(this.put(parseSlice(object, reading)));
+      this.change(this.put(parseSlice(object, this.init.reading)));
     }
     if (typeof resourceVersion === 'string') this.resourceVersion = resourceVersion;
+  }
+
+  private change(change: InstanceChange): void {
+    this.isUnknown = false;
+    this.init.sink.patch(change);
+  }
+
+  /** The server is there and has no news: what it said last holds. That the service is unknown is not taken back by that. */
+  private nothingNew(): void {
+    if (!this.isUnknown) this.init.sink.patch({});
   }
 
   private put(slice: ParsedSlice): InstanceChange {

@@ -70,6 +70,18 @@ describe('the watch of a service', () => {
     assert.equal(sink.said.length, 1);
   });
 
+  it('says once that nobody knows the service, and does not take that back until it has a slice', async (test) => {
+    const { server, sink, kinds, failures } = await watched(test);
+    (await server.next()).list('7', []);
+    const watch = (await server.next()).accept();
+    watch.bookmark('9').event('ADDED', a);
+    await until(() => sink.ids.join() === 'u1', 'the first slice');
+    assert.equal(kinds(), 'failed patch');
+    assert.match(failures().join(), /knows no service/);
+    watch.bookmark('11');
+    await until(() => kinds() === 'failed patch patch', 'a sign of life');
+  });
+
   it('begins a list anew whose next page is gone', async (test) => {
     const { server, sink, failures, wait } = await watched(test);
     (await server.next()).list('7', [a], 'more');

@@ -15,7 +15,7 @@ export function registryOf(server: Consul): RegistryUnderTest {
   return {
     name: 'consul',
     traits: {
-      seenWithinMs: 2_000,
+      seenWithinMs: 10_000,
       live: true,
       weights: true,
       zones: true,

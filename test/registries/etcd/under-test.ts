@@ -46,7 +46,7 @@ export function registryOf(etcd: Etcd): RegistryUnderTest {
   return {
     name: 'etcd',
     traits: {
-      seenWithinMs: 2_000,
+      seenWithinMs: 10_000,
       live: true,
       weights: true,
       zones: true,

@@ -51,7 +51,7 @@ export async function startEurekaUnderTest({
     name: 'eureka',
     traits: {
       // The server's cache, the source's own period, and a busy machine.
-      seenWithinMs: 5_000,
+      seenWithinMs: 10_000,
       live: false,
       weights: true,
       zones: true,

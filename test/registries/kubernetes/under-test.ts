@@ -11,7 +11,7 @@ export const startKubernetesUnderTest: StartRegistry = async () => {
   return {
     name: 'kubernetes',
     traits: {
-      seenWithinMs: 2_000,
+      seenWithinMs: 10_000,
       live: true,
       weights: false,
       zones: true,

@@ -26,7 +26,7 @@ export const startZooKeeperUnderTest: StartRegistry = async (): Promise<Registry
     name: 'zookeeper',
     traits: {
       // A few milliseconds, but six servers and their tests may share a small machine.
-      seenWithinMs: 5_000,
+      seenWithinMs: 10_000,
       live: true,
       weights: true,
       zones: true,
