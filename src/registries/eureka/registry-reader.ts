@@ -169,12 +169,21 @@ export class RegistryReader {
       .ask(signal, (server) => this.copy.updateOne(server, path, signal))
       .then(
         () => {
+          this.tellListed(key);
           if (this.watches.has(watch) && !this.tellIfThere(watch)) watch.unknown();
         },
         (error) => {
           if (this.watches.has(watch)) watch.failed(error);
         },
       );
+  }
+
+  /** What is known of a service by now is told now: left for the next round, those who hear the list now would hear it twice. */
+  private tellListed(key: string): void {
+    const changes = this.changes.get(key);
+    if (changes === undefined) return;
+    this.changes.delete(key);
+    for (const watch of [...this.watches]) if (watch.key === key && watch.state === 'listed') watch.change(changes);
   }
 
   private skip(application: string, reason: string): void {
