@@ -1,7 +1,7 @@
 import { Child, type ChildOptions } from './child.js';
 import { CONTENDERS, type ContenderName } from './contender.js';
 import type { RequestOrder, RequestRound } from './request-process.js';
-import { median } from './statistics.js';
+import { median, shuffled } from './statistics.js';
 
 /**
  * Requests a second and CPU time a request, side by side: every contender has processes of its own, all use the
@@ -117,16 +117,6 @@ async function heapBytes(node: string, file: ContenderName, urls: readonly strin
   } finally {
     client.end();
   }
-}
-
-/** Fisher and Yates's. */
-function shuffled<T>(items: readonly T[]): T[] {
-  const order = [...items];
-  for (let last = order.length - 1; last > 0; last--) {
-    const other = Math.floor(Math.random() * (last + 1));
-    [order[last], order[other]] = [order[other] as T, order[last] as T];
-  }
-  return order;
 }
 
 async function started(options: ChildOptions): Promise<Child> {

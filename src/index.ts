@@ -36,7 +36,7 @@ export type {
   Stop,
 } from './core/discovery.js';
 export type { Endpoint, Instance } from './core/endpoint.js';
-export { type EndpointView, LOAD, LOAD_STAMP, type PickableView, type ViewListener } from './core/endpoint-view.js';
+export { type EndpointView, LOAD, LOAD_STAMP, type PickableView } from './core/endpoint-view.js';
 export { ConfigError, MeshError, type MeshErrorCode, type MeshErrorInit, TimeoutError, UnknownServiceError } from './core/errors.js';
 export type { EventEmitter, MeshEventName, MeshEvents, MeshListener } from './core/events.js';
 export { type Ending, type Gate, type GateFactory, gatePolicy, type ShutReason, type Shutter } from './core/gate.js';
@@ -47,6 +47,7 @@ export type { Random } from './core/random.js';
 export { type RawHeaders, Reply, type ReplyOwner, type ReplyReader, type ReplySource } from './core/reply.js';
 export type { Payload, RequestBody } from './core/request-body.js';
 export type { Classifier, Outcome, Verdict } from './core/verdict.js';
+export type { ViewListener } from './core/view-listeners.js';
 export { compositeDiscovery } from './discovery/composite.js';
 export type {
   CompositeBaseOptions,

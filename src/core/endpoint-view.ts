@@ -1,7 +1,7 @@
 import type { Endpoint, Instance } from './endpoint.js';
-import { reportFaultOnce } from './events.js';
 import type { ShutReason, Shutter } from './gate.js';
 import { LatencyTable } from './latency-table.js';
+import { type ViewListener, ViewListeners } from './view-listeners.js';
 import { WeightCensus } from './weight-census.js';
 
 /**
@@ -27,25 +27,6 @@ export const WEIGHT = 3;
 export interface ViewObserver {
   ejected(endpoint: Endpoint, untilMs: number | undefined): void;
   recovered(endpoint: Endpoint): void;
-}
-
-/**
- * Who follows the list, one endpoint at a time, so that one change costs work for one: a queue that waits for room, a
- * balancer with a table of its own. What a listener throws is reported and breaks nothing.
- */
-export interface ViewListener {
-  /** An endpoint joined the list, pickable or not. */
-  added?(endpoint: Endpoint): void;
-  /** An endpoint left the list. It still has the slot that it is about to lose. */
-  removed?(endpoint: Endpoint): void;
-  /** The registry says something new of an endpoint: its weight, priority, zone or metadata. `before` is what it said until now. */
-  changed?(endpoint: Endpoint, before: Instance): void;
-  /** An endpoint can be picked, as one that was added or that was shut until now. */
-  opened?(endpoint: Endpoint): void;
-  /** An endpoint cannot be picked for now, or any more. */
-  shut?(endpoint: Endpoint): void;
-  /** An attempt on an endpoint of the list began (+1) or is over (-1). Must not throw: this is on the way of every request. */
-  tracked?(endpoint: Endpoint, change: 1 | -1): void;
 }
 
 interface PriorityGroup {
@@ -107,9 +88,7 @@ export class EndpointView implements PickableView {
   private readonly groups: PriorityGroup[] = [];
   private readonly freeSlots: number[] = [];
   private readonly weights = new WeightCensus();
-  private readonly listeners = new Set<ViewListener>();
-  /** Those of the listeners that want to hear of attempts. */
-  private trackers: readonly ViewListener[] = [];
+  private readonly listeners = new ViewListeners();
 
   constructor(private readonly observer: ViewObserver) {
     this.slots = NONE;
@@ -133,7 +112,7 @@ export class EndpointView implements PickableView {
     this.setWeight(endpoint, endpoint.instance.weight, 0);
     const group = this.groupOf(endpoint.instance.priority);
     group.members++;
-    this.tell('added', endpoint);
+    this.listeners.tell('added', endpoint);
     if (endpoint.shutGates === 0) this.enter(endpoint, group);
     else if (endpoint.shutGates === endpoint.busyGates) this.busy++;
   }
@@ -144,7 +123,7 @@ export class EndpointView implements PickableView {
     const group = this.groupOf(endpoint.instance.priority);
     if (endpoint.position >= 0) this.leave(endpoint, group);
     else if (endpoint.shutGates === endpoint.busyGates) this.busy--;
-    this.tell('removed', endpoint);
+    this.listeners.tell('removed', endpoint);
     if (--group.members === 0) this.groups.splice(this.groups.indexOf(group), 1);
     this.countWeight(endpoint.instance.weight, -1);
     this.latencies.clear(endpoint.slot);
@@ -161,7 +140,7 @@ export class EndpointView implements PickableView {
     endpoint.instance = instance;
     if (instance.weight !== before.weight) this.setWeight(endpoint, instance.weight, before.weight);
     if (instance.priority !== before.priority) this.move(endpoint, before.priority);
-    this.tell('changed', endpoint, before);
+    this.listeners.tell('changed', endpoint, before);
   }
 
   private move(endpoint: Endpoint, priority: number): void {
@@ -181,8 +160,7 @@ export class EndpointView implements PickableView {
     this.inFlight += change;
     if (endpoint.slot < 0) return;
     this.cells[endpoint.slot * CELLS + IN_FLIGHT] = endpoint.inFlight;
-    const { trackers } = this;
-    for (let index = 0; index < trackers.length; index++) trackers[index]?.tracked?.(endpoint, change);
+    this.listeners.track(endpoint, change);
   }
 
   /** Every endpoint, pickable or not. */
@@ -192,12 +170,7 @@ export class EndpointView implements PickableView {
 
   /** Tells `listener` of every change from now on; returns how to stop that. */
   listen(listener: ViewListener): () => void {
-    this.listeners.add(listener);
-    if (listener.tracked !== undefined) this.trackers = [...this.trackers, listener];
-    return () => {
-      this.listeners.delete(listener);
-      this.trackers = this.trackers.filter((each) => each !== listener);
-    };
+    return this.listeners.add(listener);
   }
 
   /** When the first of the unfit endpoints is expected back, by the mesh's clock; undefined if nobody knows. */
@@ -235,16 +208,6 @@ export class EndpointView implements PickableView {
     }
   }
 
-  private tell(what: Exclude<keyof ViewListener, 'tracked'>, endpoint: Endpoint, before = endpoint.instance): void {
-    for (const listener of this.listeners) {
-      try {
-        listener[what]?.(endpoint, before);
-      } catch (error) {
-        reportFaultOnce(listener, 'a listener of the endpoints', error);
-      }
-    }
-  }
-
   private enter(endpoint: Endpoint, group: PriorityGroup): void {
     if (group.count === group.slots.length) {
       const larger = new Int32Array(Math.max(4, group.count * 2));
@@ -254,7 +217,7 @@ export class EndpointView implements PickableView {
     endpoint.position = group.count;
     group.slots[group.count++] = endpoint.slot;
     this.choose();
-    this.tell('opened', endpoint);
+    this.listeners.tell('opened', endpoint);
   }
 
   private leave(endpoint: Endpoint, group: PriorityGroup): void {
@@ -264,7 +227,7 @@ export class EndpointView implements PickableView {
     (this.bySlot[last] as Endpoint).position = position;
     endpoint.position = -1;
     this.choose();
-    this.tell('shut', endpoint);
+    this.listeners.tell('shut', endpoint);
   }
 
   /** Shows the first priority that has an endpoint to offer. */

@@ -5,38 +5,9 @@ import { describe, it, type TestContext } from 'node:test';
 import express from 'express';
 import fastify from 'fastify';
 import { until } from '../discovery/recording-sink.js';
+import { Held } from '../support/held.js';
+import { honoParts } from '../support/hono-parts.js';
 import { ask, meshOfTest, portOf } from './served.js';
-
-/** A slow answer that the test lets go. */
-class Held {
-  private release: (() => void) | undefined;
-  isWaiting = false;
-
-  wait(): Promise<void> {
-    this.isWaiting = true;
-    return new Promise((resolve) => {
-      this.release = resolve;
-    });
-  }
-
-  letGo(): void {
-    this.release?.();
-  }
-}
-
-/** What is used here of Hono, whose own types need those of a browser. */
-interface HonoParts {
-  readonly Hono: new () => {
-    get(path: string, handle: (context: { text(body: string): unknown }) => Promise<unknown>): void;
-    readonly fetch: unknown;
-  };
-  serve(options: { readonly fetch: unknown; readonly port: number; readonly hostname: string }): Server;
-}
-
-async function hono(): Promise<HonoParts> {
-  const [server, core] = await Promise.all(['@hono/node-server', 'hono'].map((name) => import(name)));
-  return { ...core, ...server };
-}
 
 /** A server of each framework, with one slow route, that begins to listen: the way in which its documentation starts it. */
 const FRAMEWORKS: Record<string, (held: Held) => Server | Promise<Server>> = {
@@ -58,7 +29,7 @@ const FRAMEWORKS: Record<string, (held: Held) => Server | Promise<Server>> = {
     return app.server;
   },
   Hono: async (held) => {
-    const { Hono, serve } = await hono();
+    const { Hono, serve } = await honoParts();
     const app = new Hono();
     app.get('/slow', async (context) => {
       await held.wait();
@@ -86,7 +57,7 @@ describe('a server of', () => {
       await announced.ready;
       const port = portOf(server);
       const slow = mesh.fetch('http://users/slow');
-      await until(() => held.isWaiting, 'the request');
+      await held.begun;
       assert.equal(announced.inFlight, 1);
       const draining = announced.drain({ propagationMs: 0, timeoutMs: 20_000 });
       await until(() => readdirSync(folder).length === 0 && !server.listening, 'the end of entry and listening');

@@ -6,23 +6,9 @@ import express from 'express';
 import fastify from 'fastify';
 import { type LoadReports, loadReports } from '../../src/load-reports/load-reports.js';
 import { HEADER } from '../balancing/load-reports/reports.js';
-import { asked, Held, listening, reportIn } from './served.js';
-
-/** What is used here of Hono, whose own types need those of a browser. */
-interface HonoParts {
-  readonly Hono: new () => {
-    use(middleware: ReturnType<LoadReports['hono']>): void;
-    get(path: string, handle: (context: { text(body: string, status?: number): unknown }) => unknown): void;
-    readonly fetch: unknown;
-    request(path: string): Promise<Response>;
-  };
-  serve(options: { readonly fetch: unknown; readonly port: number; readonly hostname: string }): Server;
-}
-
-async function honoParts(): Promise<HonoParts> {
-  const [server, core] = await Promise.all(['@hono/node-server', 'hono'].map((name) => import(name)));
-  return { ...core, ...server };
-}
+import { Held } from '../support/held.js';
+import { honoParts } from '../support/hono-parts.js';
+import { asked, listening, reportIn } from './served.js';
 
 /** A server of each framework, with the same three routes, set up as its documentation says. */
 const FRAMEWORKS: Record<string, (reports: LoadReports, held: Held) => Promise<Server>> = {

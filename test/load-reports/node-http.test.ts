@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { type LoadReportsOptions, loadReports } from '../../src/load-reports/load-reports.js';
 import { HEADER } from '../balancing/load-reports/reports.js';
-import { ask, asked, eventually, Held, listening, reportIn } from './served.js';
+import { Held } from '../support/held.js';
+import { ask, asked, eventually, listening, reportIn } from './served.js';
 
 function reporting(listener: RequestListener, options?: LoadReportsOptions): Server {
   const server = createServer(listener);

@@ -9,7 +9,8 @@ import { staticDiscovery } from '../../src/discovery/static.js';
 import { loadReports } from '../../src/load-reports/load-reports.js';
 import { createMesh } from '../../src/mesh.js';
 import { said } from '../balancing/load-reports/reports.js';
-import { Held, listening } from './served.js';
+import { Held } from '../support/held.js';
+import { listening } from './served.js';
 
 test('a mesh reads what a server reports, over a real connection', async (t) => {
   const held = new Held();

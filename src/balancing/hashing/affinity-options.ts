@@ -1,7 +1,6 @@
 import { ConfigError } from '../../core/errors.js';
 import { numberIn } from '../../core/options-check.js';
 import type { Balancer } from '../../core/picker.js';
-// biome-ignore lint/style/noRestrictedImports: the rule takes the folder above for another layer; it is balancing too.
 import { random } from '../random.js';
 import { type AffinityKey, type KeyHasher, keyHasher } from './affinity-key.js';
 

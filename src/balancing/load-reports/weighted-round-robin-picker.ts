@@ -1,14 +1,15 @@
 import type { Call } from '../../core/call.js';
 import type { Endpoint, Instance } from '../../core/endpoint.js';
-import type { PickableView, ViewListener } from '../../core/endpoint-view.js';
+import type { PickableView } from '../../core/endpoint-view.js';
 import type { Picker } from '../../core/picker.js';
 import type { Random } from '../../core/random.js';
 import type { Reply } from '../../core/reply.js';
 import type { Verdict } from '../../core/verdict.js';
+import type { ViewListener } from '../../core/view-listeners.js';
+import { StrideScheduler } from '../stride-scheduler.js';
 import { LoadReport } from './load-report.js';
 import { readLoadReport } from './read-load-report.js';
 import { ReportedWeights, type WeightTimes } from './reported-weights.js';
-import { StrideScheduler } from './stride-scheduler.js';
 
 /** How far a weight may be from the median of all, upwards and downwards: gRPC's static stride has the same ratio, to the mean. */
 const MAX_RATIO = 10;

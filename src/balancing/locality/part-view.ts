@@ -1,6 +1,6 @@
 import type { Endpoint, Instance } from '../../core/endpoint.js';
-import type { PickableView, ViewListener } from '../../core/endpoint-view.js';
-import { reportFaultOnce } from '../../core/events.js';
+import type { PickableView } from '../../core/endpoint-view.js';
+import { type ViewListener, ViewListeners } from '../../core/view-listeners.js';
 import { WeightCensus } from '../../core/weight-census.js';
 
 /** What a slot's entry says in `standing`; from 2 on it is the place among the pickable ones, plus 2. */
@@ -26,8 +26,7 @@ export class PartView implements PickableView {
   inFlight = 0;
   private standing: Int32Array = new Int32Array(4);
   private readonly weights = new WeightCensus();
-  private readonly listeners = new Set<ViewListener>();
-  private trackers: readonly ViewListener[] = [];
+  private readonly listeners = new ViewListeners();
 
   constructor(private readonly whole: PickableView) {
     this.bySlot = whole.bySlot;
@@ -45,14 +44,14 @@ export class PartView implements PickableView {
     this.size++;
     this.inFlight += endpoint.inFlight;
     this.countWeight(endpoint.instance.weight, 1);
-    this.tell('added', endpoint);
+    this.listeners.tell('added', endpoint);
     if (endpoint.position >= 0) this.open(endpoint);
   }
 
   /** A member does not belong to it any more. `instance` is what was said of it while it did. */
   leave(endpoint: Endpoint, instance: Instance = endpoint.instance): void {
     this.shut(endpoint);
-    this.tell('removed', endpoint);
+    this.listeners.tell('removed', endpoint);
     this.standing[endpoint.slot] = ABSENT;
     this.size--;
     this.inFlight -= endpoint.inFlight;
@@ -66,7 +65,7 @@ export class PartView implements PickableView {
     if (this.count === this.slots.length) this.slots = enlarged(this.slots, this.count + 1);
     this.standing[slot] = this.count + FIRST_PLACE;
     this.slots[this.count++] = slot;
-    this.tell('opened', endpoint);
+    this.listeners.tell('opened', endpoint);
   }
 
   /** A member cannot be picked. */
@@ -77,7 +76,7 @@ export class PartView implements PickableView {
     this.slots[place] = last;
     this.standing[last] = place + FIRST_PLACE;
     this.standing[endpoint.slot] = SHUT;
-    this.tell('shut', endpoint);
+    this.listeners.tell('shut', endpoint);
   }
 
   /** The registry said something new of a member, which stays one. */
@@ -87,14 +86,13 @@ export class PartView implements PickableView {
       this.countWeight(before.weight, -1);
       this.countWeight(weight, 1);
     }
-    this.tell('changed', endpoint, before);
+    this.listeners.tell('changed', endpoint, before);
   }
 
   /** An attempt on a member began or is over. */
   track(endpoint: Endpoint, change: 1 | -1): void {
     this.inFlight += change;
-    const { trackers } = this;
-    for (let index = 0; index < trackers.length; index++) trackers[index]?.tracked?.(endpoint, change);
+    this.listeners.track(endpoint, change);
   }
 
   *[Symbol.iterator](): Generator<Endpoint> {
@@ -105,28 +103,13 @@ export class PartView implements PickableView {
   }
 
   listen(listener: ViewListener): () => void {
-    this.listeners.add(listener);
-    if (listener.tracked !== undefined) this.trackers = [...this.trackers, listener];
-    return () => {
-      this.listeners.delete(listener);
-      this.trackers = this.trackers.filter((each) => each !== listener);
-    };
+    return this.listeners.add(listener);
   }
 
   private countWeight(weight: number, change: 1 | -1): void {
     this.weights.count(weight, change);
     this.uniform = this.weights.uniform;
     this.maxWeight = this.weights.largest;
-  }
-
-  private tell(what: Exclude<keyof ViewListener, 'tracked'>, endpoint: Endpoint, before = endpoint.instance): void {
-    for (const listener of this.listeners) {
-      try {
-        listener[what]?.(endpoint, before);
-      } catch (error) {
-        reportFaultOnce(listener, 'a listener of the endpoints', error);
-      }
-    }
   }
 }
 

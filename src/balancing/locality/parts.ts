@@ -1,6 +1,7 @@
 import type { Endpoint, Instance } from '../../core/endpoint.js';
-import type { PickableView, ViewListener } from '../../core/endpoint-view.js';
+import type { PickableView } from '../../core/endpoint-view.js';
 import type { Balancer, Picker, PickerScope } from '../../core/picker.js';
+import type { ViewListener } from '../../core/view-listeners.js';
 import { PartView } from './part-view.js';
 
 /**

@@ -19,14 +19,6 @@ export interface Level {
   readonly total: number;
 }
 
-/** What Envoy does with a service's levels. */
-export interface PriorityPlan {
-  /** Per cent of the traffic, by level; whole numbers that add up to 100. */
-  readonly loads: readonly number[];
-  /** Which levels are in panic: too little of them is available, and the others cannot stand in. */
-  readonly panic: readonly boolean[];
-}
-
 /** How whole each level is: per cent, overprovisioning included, at most 100. 0 where there is no endpoint. */
 export function healthOf(levels: readonly Level[], overprovisioning: number): number[] {
   // Envoy is configured in whole per cent; 1.1 * 100 would be 110.00000000000001.
@@ -64,14 +56,6 @@ export function proportionalLoads(counts: readonly number[]): number[] {
 export function panicOf(levels: readonly Level[], overprovisioning: number, panicRatio: number): boolean[] {
   const enough = wholenessOf(healthOf(levels, overprovisioning)) === 100;
   return levels.map(({ available, total }) => !enough && (total === 0 ? 0 : available / total) < panicRatio);
-}
-
-/** Loads and panic as Envoy has them: where all levels are in panic, a level gets as much as it is large. */
-export function priorityPlan(levels: readonly Level[], overprovisioning: number, panicRatio: number): PriorityPlan {
-  const panic = panicOf(levels, overprovisioning, panicRatio);
-  const inTotalPanic = panic.every((each) => each);
-  const loads = inTotalPanic ? proportionalLoads(levels.map(({ total }) => total)) : priorityLoads(levels, overprovisioning);
-  return { loads, panic };
 }
 
 /** Envoy's normalised total health. */

@@ -1,11 +1,12 @@
 import type { Call } from '../../core/call.js';
 import type { Endpoint, Instance } from '../../core/endpoint.js';
-import type { PickableView, ViewListener } from '../../core/endpoint-view.js';
+import type { PickableView } from '../../core/endpoint-view.js';
 import { ConfigError } from '../../core/errors.js';
 import { knownKeys, wholeNumberIn } from '../../core/options-check.js';
 import type { Balancer, Picker, PickerScope } from '../../core/picker.js';
 import type { Reply } from '../../core/reply.js';
 import type { Verdict } from '../../core/verdict.js';
+import type { ViewListener } from '../../core/view-listeners.js';
 import { PartView } from '../locality/part-view.js';
 import { ByHash, ByLots, type Preference } from './preference.js';
 

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import {
-  healthOf,
-  type Level,
-  panicOf,
-  priorityLoads,
-  priorityPlan,
-  proportionalLoads,
-} from '../../../src/balancing/locality/priority-loads.js';
+import { healthOf, type Level, panicOf, priorityLoads, proportionalLoads } from '../../../src/balancing/locality/priority-loads.js';
 
 /** Levels of 100 endpoints with so many of them available, as Envoy's documentation writes them. */
 function percent(...available: readonly number[]): Level[] {
   return available.map((each) => ({ available: each, total: 100 }));
+}
+
+/** Loads and panic as Envoy has them: where all levels are in panic, a level gets as much as it is large. */
+function priorityPlan(levels: readonly Level[], overprovisioning: number, panicRatio: number): { loads: number[]; panic: boolean[] } {
+  const panic = panicOf(levels, overprovisioning, panicRatio);
+  const inTotalPanic = panic.every((each) => each);
+  const loads = inTotalPanic ? proportionalLoads(levels.map(({ total }) => total)) : priorityLoads(levels, overprovisioning);
+  return { loads, panic };
 }
 
 /** Levels as Envoy's tests write them: endpoints and available ones, in turn. */
