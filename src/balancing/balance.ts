@@ -69,20 +69,20 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
     const past = call.past;
     if (past === undefined || endpoint === undefined) return endpoint;
     if (!past.tried.includes(endpoint) && endpoint.retryAfterMs <= nowMs) return endpoint;
-    return elsewhere(past.tried, nowMs) ?? endpoint;
+    return elsewhere(past.tried, call, nowMs) ?? endpoint;
   }
 
   /**
    * For a retry, an endpoint that was not tried before and has not asked to be left alone; failing that, one
    * that has not asked. Starts anywhere, so that retries spread.
    */
-  function elsewhere(tried: readonly Endpoint[], nowMs: number): Endpoint | undefined {
+  function elsewhere(tried: readonly Endpoint[], call: Call, nowMs: number): Endpoint | undefined {
     const { count } = view;
     const start = Math.floor(random.next() * count);
     let again: Endpoint | undefined;
     for (let i = 0; i < count; i++) {
       const endpoint = view.bySlot[view.slots[(start + i) % count] as number] as Endpoint;
-      if (endpoint.retryAfterMs > nowMs || picker.allows?.(endpoint) === false) continue;
+      if (endpoint.retryAfterMs > nowMs || picker.allows?.(endpoint, call) === false) continue;
       if (!tried.includes(endpoint)) return endpoint;
       again ??= endpoint;
     }
@@ -101,6 +101,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
       }
     }
     view.track(endpoint, 1);
+    view.owe(endpoint, 1, nowMs);
     const { gates } = endpoint;
     if (gates === undefined) return;
     for (const gate of gates) {
@@ -122,6 +123,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
     if (reply !== undefined && (reply.status === 503 || reply.status === 429)) bindRetryAfter(endpoint, reply, nowMs);
     const verdict = verdictOf(outcome, call, classify);
     call.verdict = verdict;
+    view.owe(endpoint, -1, nowMs);
     count(endpoint, verdict, latencyMs);
     if (picker.settle !== undefined && endpoint.slot >= 0) learn(endpoint, verdict, call, nowMs, reply);
     const { gates } = endpoint;

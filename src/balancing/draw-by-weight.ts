@@ -1,4 +1,4 @@
-import { CELLS, type PickableView, WEIGHT } from '../core/endpoint-view.js';
+import type { PickableView } from '../core/endpoint-view.js';
 import type { Random } from '../core/random.js';
 
 /**
@@ -13,36 +13,32 @@ import type { Random } from '../core/random.js';
 /** At a mean weight of a fourth of the largest one, one draw in a hundred takes more tries than this. */
 const MAX_TRIES = 16;
 
-/** Own copies: see lowest-cost.ts. */
-const STRIDE = CELLS;
-const SHARE = WEIGHT;
-
 /**
  * A place among the pickable endpoints of `view`, other than `except`. There must be one.
  *
  * One random number makes a try: its leading digits the place, the rest of them the chance.
  */
 export function drawByWeight(view: PickableView, random: Random, except = -1): number {
-  const { slots, count, cells, maxWeight } = view;
+  const { slots, count, weights, maxWeight } = view;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const drawn = random.next() * count;
     const place = drawn | 0;
     if (place === except) continue;
-    if ((drawn - place) * maxWeight < (cells[(slots[place] as number) * STRIDE + SHARE] as number)) return place;
+    if ((drawn - place) * maxWeight < (weights[slots[place] as number] as number)) return place;
   }
   return walk(view, random, except);
 }
 
-function walk({ slots, count, cells }: PickableView, random: Random, except: number): number {
+function walk({ slots, count, weights }: PickableView, random: Random, except: number): number {
   let total = 0;
   for (let place = 0; place < count; place++) {
-    if (place !== except) total += cells[(slots[place] as number) * STRIDE + SHARE] as number;
+    if (place !== except) total += weights[slots[place] as number] as number;
   }
   let left = random.next() * total;
   let last = 0;
   for (let place = 0; place < count; place++) {
     if (place === except) continue;
-    left -= cells[(slots[place] as number) * STRIDE + SHARE] as number;
+    left -= weights[slots[place] as number] as number;
     if (left < 0) return place;
     last = place;
   }

@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { CELLS, IN_FLIGHT, type PickableView, WEIGHT } from '../core/endpoint-view.js';
+import { CELLS, IN_FLIGHT, type PickableView } from '../core/endpoint-view.js';
 import type { Picker } from '../core/picker.js';
 import type { Random } from '../core/random.js';
 import type { Verdict } from '../core/verdict.js';
@@ -13,7 +13,6 @@ import type { LoadMeasure } from './load.js';
  */
 const STRIDE = CELLS;
 const PENDING = IN_FLIGHT;
-const SHARE = WEIGHT;
 
 /**
  * The picker behind `p2c` and `leastRequest`: looks at a few endpoints, takes the one with the lowest cost.
@@ -153,7 +152,7 @@ export class LowestCostPicker implements Picker {
     let held = drawByWeight(view, this.random);
     for (let drawn = 1; drawn < this.choices; drawn++) {
       const other = count === 2 ? 1 - held : drawByWeight(view, this.random, held);
-      if (this.isWorthMoving(view.cells, slots[held] as number, slots[other] as number, nowMs)) held = other;
+      if (this.isWorthMoving(view, slots[held] as number, slots[other] as number, nowMs)) held = other;
     }
     return slots[held] as number;
   }
@@ -163,11 +162,11 @@ export class LowestCostPicker implements Picker {
    * beforehand. Requests in flight count in units of the heavier of the two, so that what a light endpoint has
    * in flight weighs as much more as its weight is smaller.
    */
-  private isWorthMoving(cells: Float64Array, held: number, other: number, nowMs: number): boolean {
+  private isWorthMoving({ cells, weights }: PickableView, held: number, other: number, nowMs: number): boolean {
     const heldCell = held * STRIDE;
     const otherCell = other * STRIDE;
-    const heldWeight = cells[heldCell + SHARE] as number;
-    const otherWeight = cells[otherCell + SHARE] as number;
+    const heldWeight = weights[held] as number;
+    const otherWeight = weights[other] as number;
     const unit = Math.max(heldWeight, otherWeight);
     const heldInFlight = (cells[heldCell + PENDING] as number) * (unit / heldWeight);
     const otherInFlight = ((cells[otherCell + PENDING] as number) + 1) * (unit / otherWeight);

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../core/endpoint.js';
-import { CELLS, IN_FLIGHT, LOAD, LOAD_STAMP, type PickableView } from '../core/endpoint-view.js';
+import { CELLS, IN_FLIGHT, LOAD, LOAD_STAMP, OWING, type PickableView } from '../core/endpoint-view.js';
 import { durationMs, knownKeys } from '../core/options-check.js';
 import type { Random } from '../core/random.js';
 import type { Verdict } from '../core/verdict.js';
@@ -16,7 +16,7 @@ import type { Load, LoadMeasure } from './load.js';
  * below the present value changes nothing. That is what stands here, without the store, so that a read changes
  * nothing: cost(t) is the largest latency(i) * e^-((t - t(i)) / decayMs).
  *
- * Three things need care:
+ * Four things need care:
  *
  * - An endpoint never measured costs nothing while it is idle, so that it is tried, and more than any measured
  *   one while its first answers are outstanding, so that it is tried with few requests and not with all.
@@ -29,6 +29,9 @@ import type { Load, LoadMeasure } from './load.js';
  *   no success shortens it. The 5 s, and the 300 s that a Retry-After is believed, are linkerd2-proxy's.
  * - What was given up by the caller says nothing. Its latency is known to be longer than the time it was waited
  *   for, but that is the patience of a caller, and callers who give up early must not decide where others go.
+ * - An endpoint that hangs gives no latency at all. So one that owes answers, and has given none for longer than its
+ *   peak, counts with that silence: it is left before its first slow answer comes. It is the silence and not the age of
+ *   the oldest request, so that one slow question does not put off everybody from an endpoint which answers the others.
  *
  * A penalty is told from a latency by its sign in the cell.
  */
@@ -72,6 +75,7 @@ const PEAK = LOAD;
 const STAMP = LOAD_STAMP;
 const PENDING = IN_FLIGHT;
 const STRIDE = CELLS;
+const OWED_SINCE = OWING;
 
 class PeakEwma implements LoadMeasure {
   private readonly eighthPerMs: number;
@@ -86,7 +90,9 @@ class PeakEwma implements LoadMeasure {
   cost(cells: Float64Array, cell: number, inFlight: number, nowMs: number): number {
     const load = cells[cell + PEAK] as number;
     if (load === 0) return UNMEASURED_MS * inFlight;
-    return (Math.abs(load) * (inFlight + 1)) / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthPerMs);
+    const peakMs = Math.abs(load) / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthPerMs);
+    const owedMs = nowMs - (cells[cell + OWED_SINCE] as number);
+    return (owedMs > peakMs ? owedMs : peakMs) * (inFlight + 1);
   }
 
   cheapest({ slots, count, cells }: PickableView, random: Random, nowMs: number): number {
@@ -99,8 +105,9 @@ class PeakEwma implements LoadMeasure {
       const cell = slot * STRIDE;
       const load = cells[cell + PEAK] as number;
       const pending = cells[cell + PENDING] as number;
-      const growth = growthOf((nowMs - (cells[cell + STAMP] as number)) * eighthPerMs);
-      const cost = load === 0 ? UNMEASURED_MS * pending : (Math.abs(load) * (pending + 1)) / growth;
+      const peakMs = Math.abs(load) / growthOf((nowMs - (cells[cell + STAMP] as number)) * eighthPerMs);
+      const owedMs = nowMs - (cells[cell + OWED_SINCE] as number);
+      const cost = load === 0 ? UNMEASURED_MS * pending : (owedMs > peakMs ? owedMs : peakMs) * (pending + 1);
       if (cost < lowest) {
         lowest = cost;
         best = slot;

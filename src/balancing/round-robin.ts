@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { CELLS, type PickableView, WEIGHT } from '../core/endpoint-view.js';
+import type { PickableView } from '../core/endpoint-view.js';
 import type { Balancer, Picker } from '../core/picker.js';
 import type { Random } from '../core/random.js';
 import { StrideScheduler } from './stride-scheduler.js';
@@ -20,19 +20,15 @@ export function roundRobin(): Balancer {
   return { name: 'roundRobin', build: (scope) => new RoundRobinPicker(scope.random) };
 }
 
-/** Own copies: see lowest-cost.ts. */
-const STEP = CELLS;
-const SHARE = WEIGHT;
-
 class RoundRobinPicker implements Picker {
   private readonly scheduler: StrideScheduler;
 
   constructor(random: Random) {
-    this.scheduler = new StrideScheduler(random, STEP, SHARE);
+    this.scheduler = new StrideScheduler(random);
   }
 
   pick(view: PickableView, _call: Call, _nowMs: number): Endpoint | undefined {
     if (view.count === 0) return undefined;
-    return view.bySlot[view.uniform ? this.scheduler.following(view) : this.scheduler.next(view, view.cells)];
+    return view.bySlot[view.uniform ? this.scheduler.following(view) : this.scheduler.next(view, view.weights)];
   }
 }

@@ -24,12 +24,7 @@ export class StrideScheduler {
   /** The share that takes every round. Raised when a larger one is met, lowered when a whole round is sat out. */
   private largest = 0;
 
-  /** The share of a slot is the number at `slot * step + offset` of what `next` is given. */
-  constructor(
-    private readonly random: Random,
-    private readonly step = 1,
-    private readonly offset = 0,
-  ) {}
+  constructor(private readonly random: Random) {}
 
   /** The slot after the last one, whatever its share. At least one endpoint must be pickable. */
   following({ slots, count }: PickableView): number {
@@ -37,16 +32,15 @@ export class StrideScheduler {
     return slots[this.place] as number;
   }
 
-  /** The slot whose turn it is. At least one endpoint must be pickable; one whose share is not above 0 has no turn. */
+  /** The slot whose turn it is, by the shares of the slots. At least one endpoint must be pickable; one whose share is not above 0 has no turn. */
   next(view: PickableView, shares: Float64Array): number {
-    const { step, offset } = this;
     const { slots, count } = view;
     this.advance(count);
     for (let skipped = 0; ; skipped++) {
       // Whoever has the largest share sits out no round: a whole round of skips means that it is shut, gone or smaller.
-      if (skipped === count || this.largest === 0) this.largest = this.largestOf(view, shares);
+      if (skipped === count || this.largest === 0) this.largest = largestOf(view, shares);
       const slot = slots[this.place] as number;
-      const share = shares[slot * step + offset] as number;
+      const share = shares[slot] as number;
       if (share >= this.largest) {
         this.largest = share;
         return slot;
@@ -74,13 +68,13 @@ export class StrideScheduler {
       this.round = (this.round + 1) | 0;
     }
   }
+}
 
-  private largestOf({ slots, count }: PickableView, shares: Float64Array): number {
-    let largest = 0;
-    for (let place = 0; place < count; place++) {
-      const share = shares[(slots[place] as number) * this.step + this.offset] as number;
-      if (share > largest) largest = share;
-    }
-    return largest;
+function largestOf({ slots, count }: PickableView, shares: Float64Array): number {
+  let largest = 0;
+  for (let place = 0; place < count; place++) {
+    const share = shares[slots[place] as number] as number;
+    if (share > largest) largest = share;
   }
+  return largest;
 }

@@ -20,8 +20,8 @@ export const IN_FLIGHT = 0;
 export const LOAD = 1;
 /** The second of the two; by convention, when the first was written. */
 export const LOAD_STAMP = 2;
-/** The endpoint's weight, above 0. */
-export const WEIGHT = 3;
+/** When it last gave a sign of life while it owes an answer, by the mesh's clock; Infinity while it owes none. */
+export const OWING = 3;
 
 /** Who is told when an endpoint becomes unfit and fit again. */
 export interface ViewObserver {
@@ -38,11 +38,13 @@ interface PriorityGroup {
 
 /**
  * What a picker sees: all endpoints of a service, or the part of them that a balancer around it lets it choose from.
- * It reads this and changes nothing. `cells` may be another array after endpoints were added.
+ * It reads this and changes nothing. `cells` and `weights` may be other arrays after endpoints were added.
  */
 export interface PickableView extends Iterable<Endpoint> {
-  /** Four numbers to a slot: requests in flight, two of the load measure's, the weight. */
+  /** Four numbers to a slot: requests in flight, two of the load measure's, since when it owes an answer. */
   readonly cells: Float64Array;
+  /** The endpoint's weight in each slot, above 0. */
+  readonly weights: Float64Array;
   /** The endpoint in each slot. Of a part, also slots of endpoints that do not belong to it. */
   readonly bySlot: readonly (Endpoint | undefined)[];
   /** The slots of the endpoints that can be picked now, in its first `count` places. */
@@ -57,14 +59,18 @@ export interface PickableView extends Iterable<Endpoint> {
   readonly maxWeight: number;
   /** Attempts begun and not yet over; of a whole service, those on removed endpoints too. */
   readonly inFlight: number;
+  /** Whether an endpoint is among those that can be picked now. Costs the same however many there are. */
+  offers(endpoint: Endpoint): boolean;
   /** Tells `listener` of every change from now on; returns how to stop that. */
   listen(listener: ViewListener): () => void;
 }
 
 /** The endpoints of a service: what pickers and policies see of them. They read it and change nothing. */
 export class EndpointView implements PickableView {
-  /** Four numbers to a slot: requests in flight, two of the load measure's, the weight. */
+  /** Four numbers to a slot: requests in flight, two of the load measure's, since when it owes an answer. */
   cells: Float64Array = new Float64Array(CELLS * 4);
+  /** The endpoint's weight in each slot, above 0: apart from the cells, since a pick needs it only where weights differ. */
+  weights: Float64Array = new Float64Array(4);
   /** The endpoint in each slot. */
   readonly bySlot: (Endpoint | undefined)[] = [];
   /** How long the endpoints took to answer, by slot: for people to look at. */
@@ -87,7 +93,7 @@ export class EndpointView implements PickableView {
   retryAfterMs = 0;
   private readonly groups: PriorityGroup[] = [];
   private readonly freeSlots: number[] = [];
-  private readonly weights = new WeightCensus();
+  private readonly census = new WeightCensus();
   private readonly listeners = new ViewListeners();
 
   constructor(private readonly observer: ViewObserver) {
@@ -101,6 +107,9 @@ export class EndpointView implements PickableView {
       const larger = new Float64Array(this.cells.length * 2);
       larger.set(this.cells);
       this.cells = larger;
+      const weights = new Float64Array(this.weights.length * 2);
+      weights.set(this.weights);
+      this.weights = weights;
     }
     endpoint.slot = slot;
     this.bySlot[slot] = endpoint;
@@ -109,6 +118,7 @@ export class EndpointView implements PickableView {
     this.cells[cell + IN_FLIGHT] = endpoint.inFlight;
     this.cells[cell + LOAD] = 0;
     this.cells[cell + LOAD_STAMP] = 0;
+    this.cells[cell + OWING] = Number.POSITIVE_INFINITY;
     this.setWeight(endpoint, endpoint.instance.weight, 0);
     const group = this.groupOf(endpoint.instance.priority);
     group.members++;
@@ -161,6 +171,20 @@ export class EndpointView implements PickableView {
     if (endpoint.slot < 0) return;
     this.cells[endpoint.slot * CELLS + IN_FLIGHT] = endpoint.inFlight;
     this.listeners.track(endpoint, change);
+  }
+
+  /**
+   * The endpoint owes one more answer (+1), or has given one or failed to (-1). What it owes is told apart from what is
+   * in flight, since the body of an answer may take hours and is no reason to doubt the endpoint.
+   */
+  owe(endpoint: Endpoint, change: 1 | -1, nowMs: number): void {
+    endpoint.unanswered += change;
+    if (endpoint.slot < 0 || (change === 1 && endpoint.unanswered > 1)) return;
+    this.cells[endpoint.slot * CELLS + OWING] = endpoint.unanswered === 0 ? Number.POSITIVE_INFINITY : nowMs;
+  }
+
+  offers({ position, slot }: Endpoint): boolean {
+    return position >= 0 && position < this.count && this.slots[position] === slot;
   }
 
   /** Every endpoint, pickable or not. */
@@ -250,16 +274,16 @@ export class EndpointView implements PickableView {
   }
 
   private setWeight(endpoint: Endpoint, weight: number, before: number): void {
-    this.cells[endpoint.slot * CELLS + WEIGHT] = weight;
+    this.weights[endpoint.slot] = weight;
     if (before > 0) this.countWeight(before, -1);
     this.countWeight(weight, 1);
   }
 
   private countWeight(weight: number, change: 1 | -1): void {
-    const { weights } = this;
-    weights.count(weight, change);
-    this.uniform = weights.uniform;
-    this.maxWeight = weights.largest;
+    const { census } = this;
+    census.count(weight, change);
+    this.uniform = census.uniform;
+    this.maxWeight = census.largest;
   }
 }
 

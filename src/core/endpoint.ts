@@ -45,6 +45,8 @@ export class Endpoint {
   retryAfterMs = 0;
   /** Attempts begun and not yet over, their bodies included. */
   inFlight = 0;
+  /** Those of them that have neither an answer's headers nor failed. */
+  unanswered = 0;
   /** Attempts, since the endpoint was added. */
   requests = 0;
   /** Attempts that it failed: verdicts 'failure' and 'retryable'. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Load } from '../../src/balancing/load.js';
 import { p2c } from '../../src/balancing/p2c.js';
-import { CELLS, WEIGHT } from '../../src/core/endpoint-view.js';
+import { CELLS } from '../../src/core/endpoint-view.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 import { aCall, isShare, pickerFor, sharesOf, viewOf, weightedView } from './endpoints.js';
 import { exponential, simulate } from './traffic.js';
@@ -205,8 +205,8 @@ test('what a light endpoint has in flight counts as much more as its weight is s
   const load: Load = {
     name: 'noting',
     build: () => ({
-      cost(cells, cell, inFlight) {
-        seen.push([cells[cell + WEIGHT] ?? 0, inFlight]);
+      cost(_cells, cell, inFlight) {
+        seen.push([view.weights[cell / CELLS] ?? 0, inFlight]);
         return inFlight;
       },
       settle() {},

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { growthOf } from '../../src/balancing/decay.js';
 import type { LoadMeasure } from '../../src/balancing/load.js';
 import { peakEwma } from '../../src/balancing/peak-ewma.js';
-import { LOAD, LOAD_STAMP } from '../../src/core/endpoint-view.js';
+import { LOAD, LOAD_STAMP, OWING } from '../../src/core/endpoint-view.js';
 import type { Verdict } from '../../src/core/verdict.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 import { endpointOf } from './endpoints.js';
@@ -12,7 +12,7 @@ import { exponential } from './traffic.js';
 
 /** A measure with one endpoint's cells. */
 function measured(measure: LoadMeasure = peakEwma().build()) {
-  const cells = new Float64Array(4);
+  const cells = Float64Array.of(0, 0, 0, Number.POSITIVE_INFINITY);
   const endpoint = endpointOf(0);
   return {
     cells,
@@ -40,6 +40,17 @@ test('peak EWMA forgets a peak to 1/e of itself over decayMs', () => {
   settle('success', 1, 2_000);
   near(cost(2_000), 400 / Math.E);
   near(cost(4_000), 400 / Math.E ** 2, 2e-3);
+});
+
+test('an endpoint that owes answers counts with its silence once that is longer than its peak', () => {
+  const { cells, settle, cost } = measured();
+  settle('success', 100, 0);
+  cells[OWING] = 10;
+  near(cost(60), 100 / Math.E ** 0.006);
+  near(cost(510), 500);
+  near(cost(510, 3), 2_000);
+  cells[OWING] = Number.POSITIVE_INFINITY;
+  near(cost(510), 100 / Math.E ** 0.051);
 });
 
 test('peak EWMA multiplies the latency by the requests that would be in flight', () => {
@@ -159,7 +170,7 @@ test('a Retry-After that is longer than the penalty counts in its place, up to f
 test('an attempt that the caller gave up is not noted', () => {
   const { cells, settle } = measured();
   settle('ignored', 9_000, 5);
-  assert.deepEqual([...cells], [0, 0, 0, 0]);
+  assert.deepEqual([...cells], [0, 0, 0, Number.POSITIVE_INFINITY]);
   settle('success', 10, 5);
   settle('ignored', 9_000, 6);
   assert.deepEqual([cells[LOAD], cells[LOAD_STAMP]], [10, 5]);

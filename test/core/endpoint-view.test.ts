@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Endpoint, type Instance } from '../../src/core/endpoint.js';
-import { CELLS, EndpointView, IN_FLIGHT, LOAD, WEIGHT } from '../../src/core/endpoint-view.js';
+import { CELLS, EndpointView, IN_FLIGHT, LOAD, OWING } from '../../src/core/endpoint-view.js';
 import type { Shutter } from '../../src/core/gate.js';
 
 function endpointOf(id: string, part: Partial<Instance> = {}): Endpoint {
@@ -64,7 +64,43 @@ test('a slot is used again, and starts with the cells of the newcomer', () => {
   b.inFlight = 2;
   view.add(b);
   assert.equal(b.slot, 0);
-  assert.deepEqual([...view.cells.subarray(0, CELLS)], [2, 0, 0, 3]);
+  assert.deepEqual([...view.cells.subarray(0, CELLS), view.weights[0]], [2, 0, 0, Number.POSITIVE_INFINITY, 3]);
+});
+
+test('since when an endpoint owes an answer is known from its last sign of life, and forgotten when it owes none', () => {
+  const { view } = watchedView();
+  const a = endpointOf('a');
+  view.add(a);
+  const owing = () => view.cells[a.slot * CELLS + OWING];
+  assert.equal(owing(), Number.POSITIVE_INFINITY);
+  view.owe(a, 1, 10);
+  view.owe(a, 1, 20);
+  assert.equal(owing(), 10);
+  view.owe(a, -1, 35);
+  assert.equal(owing(), 35);
+  view.owe(a, -1, 40);
+  assert.equal(owing(), Number.POSITIVE_INFINITY);
+  view.owe(a, 1, 50);
+  view.remove(a);
+  view.owe(a, -1, 60);
+  assert.equal(a.unanswered, 0);
+});
+
+test('an endpoint is offered while it can be picked and its priority is the one in use', () => {
+  const { view } = watchedView();
+  const first = endpointOf('first');
+  const second = endpointOf('second', { priority: 1 });
+  assert.equal(view.offers(first), false);
+  view.add(second);
+  assert.equal(view.offers(second), true);
+  view.add(first);
+  assert.deepEqual([view.offers(first), view.offers(second)], [true, false]);
+  const shutter = view.shutterFor(first);
+  shutter.shut('broken');
+  assert.deepEqual([view.offers(first), view.offers(second)], [false, true]);
+  shutter.open();
+  view.remove(first);
+  assert.deepEqual([view.offers(first), view.offers(second)], [false, true]);
 });
 
 test('attempts are counted on the endpoint, in its cell and over all, also when it is removed before they end', () => {
@@ -124,7 +160,7 @@ test('equal weights are uniform, whatever they are, and the largest weight is kn
   view.add(b);
   assert.deepEqual([view.uniform, view.maxWeight], [true, 5]);
   view.change(b, { ...b.instance, weight: 2 });
-  assert.deepEqual([view.uniform, view.maxWeight, view.cells[b.slot * CELLS + WEIGHT]], [false, 5, 2]);
+  assert.deepEqual([view.uniform, view.maxWeight, view.weights[b.slot]], [false, 5, 2]);
   view.remove(a);
   assert.deepEqual([view.uniform, view.maxWeight], [true, 2]);
 });
@@ -183,7 +219,7 @@ test('those who follow the list hear of each change once, with what was before i
   gate.shut('broken');
   gate.open();
   view.change(a, { ...a.instance, weight: 3 });
-  assert.equal(view.cells[a.slot * CELLS + WEIGHT], 3);
+  assert.equal(view.weights[a.slot], 3);
   view.remove(a);
   assert.deepEqual(log, ['a added', 'a opened', 'a shut', 'a opened', 'a from 1 to 3', 'a shut', 'a removed from 0']);
 });
@@ -305,7 +341,7 @@ test('after any sequence of changes the view shows what a plain list of the same
         assert.equal(view.busy, busy.length);
         for (const { endpoint } of model) {
           assert.equal(view.bySlot[endpoint.slot], endpoint);
-          assert.equal(view.cells[endpoint.slot * CELLS + WEIGHT], endpoint.instance.weight);
+          assert.equal(view.weights[endpoint.slot], endpoint.instance.weight);
           assert.equal(view.cells[endpoint.slot * CELLS + IN_FLIGHT], endpoint.inFlight);
         }
       }

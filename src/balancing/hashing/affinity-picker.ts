@@ -1,6 +1,6 @@
 import type { Call } from '../../core/call.js';
 import type { Endpoint } from '../../core/endpoint.js';
-import { CELLS, IN_FLIGHT, type PickableView, WEIGHT } from '../../core/endpoint-view.js';
+import { CELLS, IN_FLIGHT, type PickableView } from '../../core/endpoint-view.js';
 import type { Picker, PickerScope } from '../../core/picker.js';
 import type { KeyHasher } from './affinity-key.js';
 import type { AffinitySettings } from './affinity-options.js';
@@ -34,7 +34,6 @@ const EXACT = 1 - 1e-9;
 /** Own copies: see lowest-cost.ts. */
 const STRIDE = CELLS;
 const PENDING = IN_FLIGHT;
-const SHARE = WEIGHT;
 
 /** What is known of the endpoints of one priority. */
 interface Group {
@@ -90,7 +89,7 @@ export class AffinityPicker implements Picker {
     if (!this.hashKey(call, hash)) return this.fallback.pick(view, call, nowMs);
     if (view.slots !== this.slots) this.turnTo(view);
     const { table, openWeight } = this.group as Group;
-    const { cells, bySlot } = view;
+    const { cells, weights, bySlot } = view;
     const { owners } = table;
     const high = hash[0] as number;
     const low = hash[1] as number;
@@ -99,9 +98,8 @@ export class AffinityPicker implements Picker {
     for (let step = 0; step < MAX_STEPS; step++) {
       const slot = owners[place] as number;
       const endpoint = bySlot[slot] as Endpoint;
-      const cell = slot * STRIDE;
       // A whole number is below a bound that was rounded up exactly if it is below the bound.
-      if (endpoint.position >= 0 && (cells[cell + PENDING] as number) < bound * (cells[cell + SHARE] as number)) return endpoint;
+      if (endpoint.position >= 0 && (cells[slot * STRIDE + PENDING] as number) < bound * (weights[slot] as number)) return endpoint;
       place = table.next(place, low);
     }
     return this.byRendezvous(view, high);
@@ -148,7 +146,7 @@ export class AffinityPicker implements Picker {
    */
   private byRendezvous(view: PickableView, key: number): Endpoint {
     const { hash } = this;
-    const { slots, count, cells, bySlot } = view;
+    const { slots, count, cells, weights, bySlot } = view;
     const openWeight = openWeightOf(view);
     (this.group as Group).openWeight = openWeight;
     const bound = (this.loadBound * EXACT * (view.inFlight + 1)) / openWeight;
@@ -157,9 +155,8 @@ export class AffinityPicker implements Picker {
     let hasRoom = false;
     for (let place = 0; place < count; place++) {
       const slot = slots[place] as number;
-      const cell = slot * STRIDE;
-      const weight = cells[cell + SHARE] as number;
-      const fits = (cells[cell + PENDING] as number) < bound * weight;
+      const weight = weights[slot] as number;
+      const fits = (cells[slot * STRIDE + PENDING] as number) < bound * weight;
       if (hasRoom && !fits) continue;
       const { id } = bySlot[slot] as Endpoint;
       hashText(id, 0, id.length, key, hash);
@@ -173,8 +170,8 @@ export class AffinityPicker implements Picker {
   }
 }
 
-function openWeightOf({ slots, count, cells }: PickableView): number {
+function openWeightOf({ slots, count, weights }: PickableView): number {
   let sum = 0;
-  for (let place = 0; place < count; place++) sum += cells[(slots[place] as number) * STRIDE + SHARE] as number;
+  for (let place = 0; place < count; place++) sum += weights[slots[place] as number] as number;
   return sum;
 }

@@ -25,7 +25,7 @@ export class PartView implements PickableView {
   /** Attempts begun and not yet over, on its members. */
   inFlight = 0;
   private standing: Int32Array = new Int32Array(4);
-  private readonly weights = new WeightCensus();
+  private readonly census = new WeightCensus();
   private readonly listeners = new ViewListeners();
 
   constructor(private readonly whole: PickableView) {
@@ -35,6 +35,11 @@ export class PartView implements PickableView {
   /** The whole's: it is replaced when the whole grows. */
   get cells(): Float64Array {
     return this.whole.cells;
+  }
+
+  /** The whole's, like its cells. */
+  get weights(): Float64Array {
+    return this.whole.weights;
   }
 
   /** An endpoint of the whole belongs to this part from now on. */
@@ -95,6 +100,10 @@ export class PartView implements PickableView {
     this.listeners.track(endpoint, change);
   }
 
+  offers({ slot }: Endpoint): boolean {
+    return (this.standing[slot] ?? ABSENT) >= FIRST_PLACE;
+  }
+
   *[Symbol.iterator](): Generator<Endpoint> {
     for (let slot = 0; slot < this.standing.length; slot++) {
       const endpoint = this.bySlot[slot];
@@ -107,9 +116,9 @@ export class PartView implements PickableView {
   }
 
   private countWeight(weight: number, change: 1 | -1): void {
-    this.weights.count(weight, change);
-    this.uniform = this.weights.uniform;
-    this.maxWeight = this.weights.largest;
+    this.census.count(weight, change);
+    this.uniform = this.census.uniform;
+    this.maxWeight = this.census.largest;
   }
 }
 

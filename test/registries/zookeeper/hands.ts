@@ -27,7 +27,7 @@ export class Hands {
         client.connect();
       });
       if (isConnected) return new Hands(client, root);
-      client.close();
+      endForGood(client);
       if (attempt === 6) throw new Error(`no session with ${servers}`);
     }
   }
@@ -90,9 +90,18 @@ export class Hands {
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.client.once('disconnected', () => resolve());
-      this.client.close();
+      endForGood(this.client);
     });
   }
+}
+
+/**
+ * Ends a client for good. One that was reconnecting may have two sockets, and the end of the second is to the package no
+ * end of a closed client: it would dial for ever, also a server that is gone.
+ */
+function endForGood(client: Client): void {
+  client.close();
+  if ('connectionManager' in client) Object.assign(client.connectionManager as object, { connect: () => {} });
 }
 
 /** What Curator writes for an instance. */
