@@ -7,6 +7,7 @@
 export type { AnnouncedServer, AnnounceServerOptions } from './announcing/announce-server.js';
 export type { DrainOptions, DrainResult } from './announcing/drain.js';
 export type { AnnounceableServer } from './announcing/server-place.js';
+export { type AdaptiveOptions, adaptive } from './balancing/adaptive/adaptive.js';
 export type { AffinityKey } from './balancing/hashing/affinity-key.js';
 export type { AffinityOptions } from './balancing/hashing/affinity-options.js';
 export { type MaglevOptions, maglev } from './balancing/hashing/maglev.js';

@@ -90,8 +90,13 @@ export class Hands {
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.client.once('disconnected', () => resolve());
-      endForGood(this.client);
+      this.leave();
     });
+  }
+
+  /** Ends it, and does not wait until the server knows. */
+  leave(): void {
+    endForGood(this.client);
   }
 }
 

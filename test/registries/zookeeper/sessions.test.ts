@@ -17,7 +17,7 @@ async function started(test: TestContext, options?: ZooKeeperOptions): Promise<Z
 
 async function handsOn(test: TestContext, { servers }: ZooKeeper): Promise<Hands> {
   const hands = await Hands.connect(servers);
-  test.after(() => hands.client.close());
+  test.after(() => hands.leave());
   return hands;
 }
 
@@ -156,7 +156,7 @@ describe('a session with ZooKeeper', { concurrency: 3 }, () => {
     await listed(sink, 'mine');
     await (await zooKeeper.leader()).kill();
     const others = await Hands.connect(zooKeeper.servers);
-    t.after(() => others.client.close());
+    t.after(() => others.leave());
     await others.write('/services/users/b', entry('users', 'b'));
     await eventually(async () => sink.ids.join() === 'b,mine', 'the change after the election');
     // Another member may be a moment behind.

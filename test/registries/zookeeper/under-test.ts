@@ -8,19 +8,31 @@ const ROOT = '/services';
 /** ZooKeeper for the tests that every registry has to pass. */
 export const startZooKeeperUnderTest: StartRegistry = async (): Promise<RegistryUnderTest> => {
   const zooKeeper = await startZooKeeper({ tickTimeMs: 500 });
-  let hands: Hands | undefined;
-  // One connection for as long as it lasts: servers are killed, frozen and emptied.
+  // One connection for as long as it lasts, for all who write at a time: servers are killed, frozen and emptied.
+  let hands: Promise<Hands> | undefined;
+  const connect = (): Promise<Hands> => {
+    const connecting = Hands.connect(zooKeeper.servers, ROOT);
+    connecting.catch(() => {
+      if (hands === connecting) hands = undefined;
+    });
+    return connecting;
+  };
   const withHands = async <T>(use: (hands: Hands) => Promise<T>): Promise<T> => {
-    if (hands?.isConnected === true) {
+    hands ??= connect();
+    const mine = hands;
+    const { isConnected } = await mine;
+    if (isConnected) {
       try {
-        return await use(hands);
+        return await use(await mine);
       } catch (error) {
-        if (hands.isConnected) throw error;
+        if ((await mine).isConnected) throw error;
       }
     }
-    hands?.client.close();
-    hands = await Hands.connect(zooKeeper.servers, ROOT);
-    return use(hands);
+    if (hands === mine) {
+      hands = undefined;
+      (await mine).leave();
+    }
+    return withHands(use);
   };
   return {
     name: 'zookeeper',
@@ -60,7 +72,7 @@ export const startZooKeeperUnderTest: StartRegistry = async (): Promise<Registry
       }),
     entries: (service) => withHands(async (hands) => (await hands.children(`${ROOT}/${service}`)).map((name) => decodeURIComponent(name))),
     async stop() {
-      hands?.client.close();
+      (await hands)?.leave();
       await zooKeeper.stop();
     },
   };

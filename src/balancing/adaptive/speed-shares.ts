@@ -1,0 +1,89 @@
+import type { PickableView } from '../../core/endpoint-view.js';
+import type { Random } from '../../core/random.js';
+
+/**
+ * How fast the endpoints of a service are, and draws in which a slow one comes up as much more rarely.
+ *
+ * Two choices drawn evenly are both slow as often as the slow ones are many: where half of the fleet has a tenth of the
+ * speed, a fourth of the requests must go to a slow one, and from 36 % of the fleet's capacity on the queues there grow
+ * for ever, with idle servers beside them (Hurtado-Lange and Maguluri, 2020, and docs/simulations). Drawn by speed, they
+ * do not.
+ *
+ * Speeds are measured, so they are not quite what they seem: who takes up to twice as long as the fastest counts as one
+ * of the fast, and nobody is drawn less often than a tenth as often as these.
+ */
+
+/** Of an answer's latency, so much goes into the mean. */
+const NEWEST = 1 / 16;
+const AS_FAST = 2;
+const LEAST_SHARE = 0.1;
+const MAX_TRIES = 16;
+
+export class SpeedShares {
+  /** Whether all endpoints are drawn equally often. */
+  even = true;
+  /** By slot: how long an answer takes on average, in milliseconds; 0 for an endpoint that never answered. */
+  private means: Float64Array = new Float64Array(4);
+  /** By slot: the chance that a draw of the endpoint counts. */
+  private shares: Float64Array = new Float64Array(4);
+
+  /** Another endpoint is in `slot`: nothing is known of it, and it counts as fast. */
+  clear(slot: number): void {
+    if (slot >= this.means.length) {
+      const length = Math.max(slot + 1, this.means.length * 2);
+      this.means = enlarged(this.means, length);
+      this.shares = enlarged(this.shares, length);
+    }
+    this.means[slot] = 0;
+    this.shares[slot] = 1;
+  }
+
+  /** The endpoint in `slot` took so long for one request. */
+  learn(slot: number, ms: number): void {
+    const mean = this.means[slot] as number;
+    this.means[slot] = mean === 0 ? ms : mean + (ms - mean) * NEWEST;
+  }
+
+  /** Milliseconds; 0 for an endpoint that never answered. */
+  mean(slot: number): number {
+    return this.means[slot] as number;
+  }
+
+  /** Works the shares out anew, in time proportional to the number of endpoints. */
+  review({ slots, count }: PickableView): void {
+    const { means, shares } = this;
+    let fastest = Number.POSITIVE_INFINITY;
+    for (let place = 0; place < count; place++) {
+      const mean = means[slots[place] as number] as number;
+      if (mean > 0 && mean < fastest) fastest = mean;
+    }
+    let even = true;
+    for (let place = 0; place < count; place++) {
+      const slot = slots[place] as number;
+      const mean = means[slot] as number;
+      const share = mean > fastest * AS_FAST ? Math.max(LEAST_SHARE, (fastest * AS_FAST) / mean) : 1;
+      shares[slot] = share;
+      if (share < 1) even = false;
+    }
+    this.even = even;
+  }
+
+  /** A place among the pickable endpoints of `view`, other than `except`, by speed. There must be one. */
+  draw({ slots, count }: PickableView, random: Random, except: number): number {
+    const { shares } = this;
+    // One number makes a try: its leading digits the place, the rest of them the chance.
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const drawn = random.next() * count;
+      const place = drawn | 0;
+      if (place !== except && drawn - place < (shares[slots[place] as number] as number)) return place;
+    }
+    const place = (random.next() * (count - 1)) | 0;
+    return place === except ? count - 1 : place;
+  }
+}
+
+function enlarged(array: Float64Array, length: number): Float64Array {
+  const larger = new Float64Array(length);
+  larger.set(array);
+  return larger;
+}
