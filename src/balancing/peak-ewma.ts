@@ -77,7 +77,8 @@ const PENDING = IN_FLIGHT;
 const STRIDE = CELLS;
 const OWED_SINCE = OWING;
 
-class PeakEwma implements LoadMeasure {
+/** What `peakEwma` and `latencyEwma` have in common: all but what an answer does to the latency that is remembered. */
+export class PeakEwma implements LoadMeasure {
   private readonly eighthPerMs: number;
 
   constructor(
@@ -92,7 +93,7 @@ class PeakEwma implements LoadMeasure {
     if (load === 0) return UNMEASURED_MS * inFlight;
     const peakMs = Math.abs(load) / growthOf((nowMs - (cells[cell + STAMP] as number)) * this.eighthPerMs);
     const owedMs = nowMs - (cells[cell + OWED_SINCE] as number);
-    return (owedMs > peakMs ? owedMs : peakMs) * (inFlight + 1);
+    return Math.max(owedMs, peakMs) * (inFlight + 1);
   }
 
   cheapest({ slots, count, cells }: PickableView, random: Random, nowMs: number): number {
@@ -107,7 +108,7 @@ class PeakEwma implements LoadMeasure {
       const pending = cells[cell + PENDING] as number;
       const peakMs = Math.abs(load) / growthOf((nowMs - (cells[cell + STAMP] as number)) * eighthPerMs);
       const owedMs = nowMs - (cells[cell + OWED_SINCE] as number);
-      const cost = load === 0 ? UNMEASURED_MS * pending : (owedMs > peakMs ? owedMs : peakMs) * (pending + 1);
+      const cost = load === 0 ? UNMEASURED_MS * pending : Math.max(owedMs, peakMs) * (pending + 1);
       if (cost < lowest) {
         lowest = cost;
         best = slot;
@@ -130,7 +131,7 @@ class PeakEwma implements LoadMeasure {
       const penaltyMs = load === 0 ? this.penaltyMs : Math.min(this.penaltyMs, decayed * FAILURE_FACTOR);
       cells[cell + PEAK] = -Math.max(observedMs, penaltyMs, retryAfterMs, decayed);
     } else if (load >= 0) {
-      cells[cell + PEAK] = Math.max(observedMs, decayed);
+      cells[cell + PEAK] = this.remembered(load, decayed, observedMs);
     } else if (retryAfterMs > 0) {
       return;
     } else {
@@ -138,5 +139,10 @@ class PeakEwma implements LoadMeasure {
       cells[cell + PEAK] = left > observedMs ? -left : observedMs;
     }
     cells[cell + STAMP] = nowMs;
+  }
+
+  /** What is remembered after an answer that took `observedMs`: `latencyMs` before it, which has decayed to `decayedMs` since. */
+  protected remembered(_latencyMs: number, decayedMs: number, observedMs: number): number {
+    return Math.max(observedMs, decayedMs);
   }
 }

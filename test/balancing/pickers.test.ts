@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { adaptive } from '../../src/balancing/adaptive/adaptive.js';
+import { latencyEwma } from '../../src/balancing/latency-ewma.js';
 import { leastRequest } from '../../src/balancing/least-request.js';
 import { weightedRoundRobin } from '../../src/balancing/load-reports/weighted-round-robin.js';
 import { p2c } from '../../src/balancing/p2c.js';
 import { pendingRequests } from '../../src/balancing/pending-requests.js';
+import { prequal } from '../../src/balancing/prequal/prequal.js';
 import { random } from '../../src/balancing/random.js';
 import { roundRobin } from '../../src/balancing/round-robin.js';
 import { subset } from '../../src/balancing/subsetting/subset.js';
@@ -13,6 +16,7 @@ import type { Shutter } from '../../src/core/gate.js';
 import type { Balancer } from '../../src/core/picker.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 import { aCall, cellsOf, endpointOf, pickerFor, settled, sharesOf, viewOf, weightedView } from './endpoints.js';
+import { reported } from './load-reports/reports.js';
 
 /** What holds for every balancer. */
 
@@ -21,8 +25,11 @@ const balancers: Record<string, () => Balancer> = {
   roundRobin: () => roundRobin(),
   p2c: () => p2c(),
   'p2c by pending requests': () => p2c({ load: pendingRequests(), fullScanUpTo: 0 }),
+  'p2c by an average of latency': () => p2c({ load: latencyEwma() }),
+  adaptive: () => adaptive(),
   leastRequest: () => leastRequest({ fullScanUpTo: 3, choices: 3 }),
   weightedRoundRobin: () => weightedRoundRobin(),
+  prequal: () => prequal(),
   'a subset of all, p2c': () => subset(p2c(), { size: 10_000, name: 'a client' }),
 };
 
@@ -48,7 +55,11 @@ const change = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('open' as const), index: fc.nat(50) }) },
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('pick' as const), latencyMs: fc.integer({ min: 0, max: 900 }), failed: fc.boolean() }),
+    arbitrary: fc.record({
+      kind: fc.constant('pick' as const),
+      latencyMs: fc.integer({ min: 0, max: 900 }),
+      end: fc.constantFrom('success' as const, 'failure' as const, 'report' as const),
+    }),
   },
 );
 
@@ -56,7 +67,7 @@ for (const [name, make] of Object.entries(balancers)) {
   describe(name, () => {
     test('never picks an endpoint that is shut, removed or of a lower priority, and always picks one if there is one', () => {
       fc.assert(
-        fc.property(fc.array(change, { maxLength: 120 }), fc.nat(), (changes, seed) => {
+        fc.property(fc.array(change, { maxLength: 120, size: 'max' }), fc.nat(), (changes, seed) => {
           const view = viewOf();
           const picker = pickerFor(make(), view, seededRandom(seed));
           const present: { endpoint: Endpoint; shutter: Shutter; shut: boolean }[] = [];
@@ -78,7 +89,8 @@ for (const [name, make] of Object.entries(balancers)) {
                 continue;
               }
               assert.ok(allowed.includes(endpoint), endpoint.id);
-              settled(picker, endpoint, each.failed ? 'failure' : 'success', each.latencyMs, nowMs);
+              if (each.end === 'report') reported(picker, endpoint, `TEXT named_metrics.rif=${each.latencyMs % 4}`, nowMs);
+              else settled(picker, endpoint, each.end, each.latencyMs, nowMs);
             } else if (present.length > 0) {
               const index = each.index % present.length;
               const target = present[index];

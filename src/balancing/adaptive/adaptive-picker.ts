@@ -15,7 +15,7 @@ import { Reporters } from './reporters.js';
 import { SpeedShares } from './speed-shares.js';
 
 /** Of the picks that reports could decide, one in so many is made without them: it finds who was not heard of lately. */
-const EXPLORE_EVERY = 16;
+const EXPLORE_EVERY = 32;
 
 /** How often it is worked out who is fast and who reports, in milliseconds. */
 const REVIEW_MS = 250;
@@ -44,8 +44,6 @@ export class AdaptivePicker implements Picker, ViewListener {
   private readonly answers = new SpeedShares();
   private turn = 0;
   private reviewAtMs = Number.NEGATIVE_INFINITY;
-  /** Where the view keeps those that can be picked: another array means another priority. */
-  private slots: Int32Array | undefined = undefined;
 
   constructor(
     private readonly measure: LoadMeasure,
@@ -63,8 +61,8 @@ export class AdaptivePicker implements Picker, ViewListener {
     if (count > 1 && view.uniform) {
       if (nowMs >= this.reviewAtMs) this.review(view, nowMs);
       if (this.reporters.allReport) {
-        const slot = this.byReport(view, nowMs);
-        if (slot >= 0) return view.bySlot[slot];
+        const endpoint = this.byReport(view, nowMs);
+        if (endpoint !== undefined) return endpoint;
       }
       if (count <= ALL_WHEN_BUSY && view.inFlight >= count) return this.ofAll.pick(view, call, nowMs);
       if (!this.speeds.even && count > ALWAYS_ALL) return view.bySlot[this.bySpeed(view, nowMs)];
@@ -111,13 +109,15 @@ export class AdaptivePicker implements Picker, ViewListener {
     this.reporters.review(view);
   }
 
-  private byReport(view: PickableView, nowMs: number): number {
-    if (view.slots !== this.slots) {
-      this.slots = view.slots;
-      this.pool.clear();
-    }
+  private byReport(view: PickableView, nowMs: number): Endpoint | undefined {
     this.turn = (this.turn + 1) % EXPLORE_EVERY;
-    return this.turn === 0 ? -1 : this.pool.take(view, nowMs);
+    if (this.turn === 0) return undefined;
+    for (let slot = this.pool.take(view, nowMs); slot >= 0; slot = this.pool.take(view, nowMs)) {
+      const endpoint = view.bySlot[slot];
+      // It may have reported while its priority was the one in use.
+      if (endpoint !== undefined && view.offers(endpoint)) return endpoint;
+    }
+    return undefined;
   }
 
   private bySpeed(view: PickableView, nowMs: number): number {

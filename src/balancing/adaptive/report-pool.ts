@@ -56,10 +56,6 @@ export class ReportPool {
     if (index >= 0) this.remove(index);
   }
 
-  clear(): void {
-    this.size = 0;
-  }
-
   /**
    * The slot of an endpoint whose report is among the best, which is thereby used up; -1 where there are no reports that
    * count. A report of fewer requests than this client itself has there was made before they came.
@@ -72,7 +68,7 @@ export class ReportPool {
       if (index === this.size) break;
       const pending = cells[(slots[index] as number) * STRIDE + PENDING] as number;
       const said = requests[index] as number;
-      const score = ((said > pending ? said : pending) + 1) * (serviceMs[index] as number);
+      const score = (Math.max(said, pending) + 1) * (serviceMs[index] as number);
       scores[index] = score;
       if (score < lowest) lowest = score;
     }

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SpeedShares } from '../../../src/balancing/adaptive/speed-shares.js';
+import { seededRandom } from '../../../src/testing/seeded-random.js';
+import { isShare, weightedView } from '../endpoints.js';
+
+/** Endpoints whose every answer took so long; 0 for one that never answered. */
+function measured(times: readonly number[]) {
+  const { view } = weightedView(times.map(() => 1));
+  const speeds = new SpeedShares();
+  for (const [slot, ms] of times.entries()) {
+    speeds.clear(slot);
+    for (let answer = 0; ms > 0 && answer < 5; answer++) speeds.learn(slot, ms);
+  }
+  speeds.review(view);
+  const random = seededRandom(7);
+  const drawn = (draws: number, except = -1): number[] => {
+    const counts = times.map(() => 0);
+    for (let draw = 0; draw < draws; draw++) {
+      const place = speeds.draw(view, random, except);
+      counts[place] = (counts[place] ?? 0) + 1;
+    }
+    return counts;
+  };
+  return { speeds, view, drawn };
+}
+
+test('an endpoint is drawn as much more rarely as it is slower than twice the fastest, but at least a tenth as often', () => {
+  const { speeds, drawn } = measured([10, 20, 40, 1_000, 0]);
+  assert.equal(speeds.even, false);
+  const counts = drawn(36_000);
+  for (const [place, share] of [1, 1, 0.5, 0.1, 1].entries()) {
+    assert.ok(isShare(counts[place] ?? 0, 36_000, share / 3.6), `${place}: ${counts[place]}`);
+  }
+});
+
+test('those of one speed, and those nobody knows, are drawn equally often', () => {
+  const { speeds, drawn } = measured([10, 15, 19.9, 0]);
+  assert.equal(speeds.even, true);
+  for (const count of drawn(40_000)) assert.ok(isShare(count, 40_000, 0.25), String(count));
+});
+
+test('a place that is not wanted is not drawn, also where the only other one is slow', () => {
+  const { drawn } = measured([10, 10_000]);
+  assert.deepEqual(drawn(1_000, 0), [0, 1_000]);
+});
+
+test('a new endpoint in a slot counts as fast, and a mean follows the answers within some dozens', () => {
+  const { speeds, view } = measured([10, 1_000]);
+  speeds.clear(1);
+  speeds.review(view);
+  assert.equal(speeds.even, true);
+  for (let answer = 0; answer < 64; answer++) speeds.learn(0, 100);
+  assert.ok(Math.abs(speeds.mean(0) - 100) < 2, String(speeds.mean(0)));
+});
