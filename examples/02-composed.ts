@@ -1,12 +1,12 @@
 import { ConsecutiveBreaker, circuitBreaker as cockatielBreaker, handleAll } from 'cockatiel';
 import type { Policy } from 'fetchmesh';
 import {
+  adaptive,
   bulkhead,
   circuitBreaker,
   createMesh,
   fromCockatiel,
   leastRequest,
-  p2c,
   retry,
   standard,
   staticDiscovery,
@@ -30,7 +30,7 @@ const policy = () => cockatielBreaker(handleAll, { halfOpenAfter: 10_000, breake
 const mesh = createMesh({
   discovery,
   defaults: {
-    balancer: p2c(),
+    balancer: adaptive(),
     policies: standard({ timeoutMs: 5_000, retry: { attempts: 3 }, bulkhead: { concurrency: 200, queue: 400 } }),
   },
   services: {

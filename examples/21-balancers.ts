@@ -1,4 +1,4 @@
-import { createMesh, leastRequest, p2c, peakEwma, pendingRequests, random, roundRobin, staticDiscovery } from 'fetchmesh';
+import { adaptive, createMesh, leastRequest, p2c, peakEwma, pendingRequests, random, roundRobin, staticDiscovery } from 'fetchmesh';
 import { serveJson } from './servers.js';
 
 const url = await serveJson({});
@@ -13,7 +13,7 @@ const mesh = createMesh({
     reports: [url, other],
     samples: [url, other],
   }),
-  defaults: { balancer: p2c() }, // the default: two choices, peak EWMA of the latency times what is in flight
+  defaults: { balancer: adaptive() }, // the default: by the servers' load reports, or else by latency and what is in flight
   services: {
     search: { balancer: p2c({ load: peakEwma({ decayMs: 5_000 }) }) },
     renderers: { balancer: leastRequest({ choices: 3 }) },

@@ -10,6 +10,7 @@ import type { LoadMeasure } from '../load.js';
 import { LoadReport } from '../load-reports/load-report.js';
 import { readLoadReport } from '../load-reports/read-load-report.js';
 import { LowestCostPicker } from '../lowest-cost.js';
+import { MeanTimes } from './mean-times.js';
 import { ReportPool } from './report-pool.js';
 import { Reporters } from './reporters.js';
 import { SpeedShares } from './speed-shares.js';
@@ -41,7 +42,7 @@ export class AdaptivePicker implements Picker, ViewListener {
   private readonly ofAll: LowestCostPicker;
   private readonly stopListening: () => void;
   /** What an answer took, beside what the server says that it takes. */
-  private readonly answers = new SpeedShares();
+  private readonly answers = new MeanTimes();
   private turn = 0;
   private reviewAtMs = Number.NEGATIVE_INFINITY;
 
@@ -83,7 +84,7 @@ export class AdaptivePicker implements Picker, ViewListener {
     const { report } = this;
     const reports = reply !== undefined && readLoadReport(reply, report) && report.requestsInFlight >= 0;
     this.reporters.heard(slot, reports);
-    const serviceMs = reports && report.serviceMs > 0 ? Math.max(report.serviceMs, this.answers.mean(slot) * BELIEVED) : latencyMs;
+    const serviceMs = reports && report.serviceMs > 0 ? Math.max(report.serviceMs, this.answers.of(slot) * BELIEVED) : latencyMs;
     this.speeds.learn(slot, serviceMs);
     if (reports && this.view.offers(endpoint)) this.pool.put(slot, report.requestsInFlight, this.speeds.mean(slot), nowMs);
   }

@@ -1,5 +1,7 @@
 import type { PickableView } from '../../core/endpoint-view.js';
 import type { Random } from '../../core/random.js';
+import { MeanTimes } from './mean-times.js';
+import { roomFor } from './room-for.js';
 
 /**
  * How fast the endpoints of a service are, and draws in which a slow one comes up as much more rarely.
@@ -13,8 +15,6 @@ import type { Random } from '../../core/random.js';
  * of the fast, and nobody is drawn less often than a tenth as often as these.
  */
 
-/** Of an answer's latency, so much goes into the mean. */
-const NEWEST = 1 / 16;
 const AS_FAST = 2;
 const LEAST_SHARE = 0.1;
 const MAX_TRIES = 16;
@@ -22,45 +22,39 @@ const MAX_TRIES = 16;
 export class SpeedShares {
   /** Whether all endpoints are drawn equally often. */
   even = true;
-  /** By slot: how long an answer takes on average, in milliseconds; 0 for an endpoint that never answered. */
-  private means: Float64Array = new Float64Array(4);
+  private readonly times = new MeanTimes();
   /** By slot: the chance that a draw of the endpoint counts. */
-  private shares: Float64Array = new Float64Array(4);
+  private shares: Float32Array = new Float32Array(4);
 
   /** Another endpoint is in `slot`: nothing is known of it, and it counts as fast. */
   clear(slot: number): void {
-    if (slot >= this.means.length) {
-      const length = Math.max(slot + 1, this.means.length * 2);
-      this.means = enlarged(this.means, length);
-      this.shares = enlarged(this.shares, length);
-    }
-    this.means[slot] = 0;
+    this.times.clear(slot);
+    this.shares = roomFor(slot, this.shares);
     this.shares[slot] = 1;
   }
 
   /** The endpoint in `slot` took so long for one request. */
   learn(slot: number, ms: number): void {
-    const mean = this.means[slot] as number;
-    this.means[slot] = mean === 0 ? ms : mean + (ms - mean) * NEWEST;
+    this.times.learn(slot, ms);
   }
 
   /** Milliseconds; 0 for an endpoint that never answered. */
   mean(slot: number): number {
-    return this.means[slot] as number;
+    return this.times.of(slot);
   }
 
   /** Works the shares out anew, in time proportional to the number of endpoints. */
   review({ slots, count }: PickableView): void {
-    const { means, shares } = this;
+    const { times, shares } = this;
     let fastest = Number.POSITIVE_INFINITY;
     for (let place = 0; place < count; place++) {
-      const mean = means[slots[place] as number] as number;
+      const mean = times.of(slots[place] as number);
       if (mean > 0 && mean < fastest) fastest = mean;
     }
     let even = true;
     for (let place = 0; place < count; place++) {
       const slot = slots[place] as number;
-      const mean = means[slot] as number;
+      const mean = times.of(slot);
       const share = mean > fastest * AS_FAST ? Math.max(LEAST_SHARE, (fastest * AS_FAST) / mean) : 1;
       shares[slot] = share;
       if (share < 1) even = false;
@@ -80,10 +74,4 @@ export class SpeedShares {
     const place = (random.next() * (count - 1)) | 0;
     return place === except ? count - 1 : place;
   }
-}
-
-function enlarged(array: Float64Array, length: number): Float64Array {
-  const larger = new Float64Array(length);
-  larger.set(array);
-  return larger;
 }
