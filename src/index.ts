@@ -17,11 +17,15 @@ export { type LeastRequestOptions, leastRequest } from './balancing/least-reques
 export type { Load, LoadMeasure } from './balancing/load.js';
 export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/load-reports/weighted-round-robin.js';
 export { byLocality, type LocalityOptions } from './balancing/locality/by-locality.js';
+export { byMetadata, type MetadataOptions } from './balancing/metadata/by-metadata.js';
+export type { WantedValue } from './balancing/metadata/wanted-value.js';
 export { type P2cOptions, p2c } from './balancing/p2c.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
 export { type PendingRequestsOptions, pendingRequests } from './balancing/pending-requests.js';
 export { random } from './balancing/random.js';
 export { roundRobin } from './balancing/round-robin.js';
+export { type StickyOptions, sticky } from './balancing/sessions/sticky.js';
+export { type SlowStartOptions, slowStart } from './balancing/slow-start/slow-start.js';
 export { type SubsetOptions, subset } from './balancing/subsetting/subset.js';
 export type { AttemptRecord, Call, CallHistory, Cancellable, Progress } from './core/call.js';
 export type { Clock, Timer } from './core/clock.js';

@@ -89,8 +89,8 @@ class LocalityPicker implements Picker {
     this.parts.partOf(endpoint)?.picker.settle?.(endpoint, verdict, latencyMs, call, nowMs, reply);
   }
 
-  allows(endpoint: Endpoint): boolean {
-    return this.parts.partOf(endpoint)?.allows(endpoint) === true;
+  allows(endpoint: Endpoint, call: Call): boolean {
+    return this.parts.partOf(endpoint)?.allows(endpoint, call) === true;
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+import type { Call } from '../../core/call.js';
 import type { Endpoint, Instance } from '../../core/endpoint.js';
 import type { PickableView } from '../../core/endpoint-view.js';
 import type { Balancer, Picker, PickerScope } from '../../core/picker.js';
@@ -31,8 +32,8 @@ export class Part {
   }
 
   /** Whether its picker, if there is one yet, may pick this member. */
-  allows(endpoint: Endpoint): boolean {
-    return this.built?.allows?.(endpoint) !== false;
+  allows(endpoint: Endpoint, call: Call): boolean {
+    return this.built?.allows?.(endpoint, call) !== false;
   }
 
   close(): void {

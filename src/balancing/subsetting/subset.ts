@@ -99,8 +99,8 @@ class SubsetPicker implements Picker, ViewListener {
     if (this.members.has(endpoint)) this.picker.settle?.(endpoint, verdict, latencyMs, call, nowMs, reply);
   }
 
-  allows(endpoint: Endpoint): boolean {
-    return this.members.has(endpoint) && this.picker.allows?.(endpoint) !== false;
+  allows(endpoint: Endpoint, call: Call): boolean {
+    return this.members.has(endpoint) && this.picker.allows?.(endpoint, call) !== false;
   }
 
   close(): void {

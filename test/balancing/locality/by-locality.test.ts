@@ -222,7 +222,7 @@ describe('between environments', () => {
     const { view, endpoints } = grouped({ total: 1, of: staging }, { total: 1, of: production });
     const picker = pickerFor(byLocality(p2c(), { environment: 'production' }), view);
     assert.deepEqual(
-      endpoints.flat().map((endpoint) => picker.allows?.(endpoint)),
+      endpoints.flat().map((endpoint) => picker.allows?.(endpoint, aCall)),
       [false, true],
     );
   });

@@ -118,7 +118,7 @@ test('with numbers, 1,000 clients use 1,000 endpoints evenly, and one that goes,
   const connections = () =>
     pickers.map((picker) => {
       picker.pick(view, aCall, 0);
-      return new Set(endpoints.filter((endpoint) => picker.allows?.(endpoint)));
+      return new Set(endpoints.filter((endpoint) => picker.allows?.(endpoint, aCall)));
     });
   const before = connections();
   const counts = endpoints.map((endpoint) => before.filter((each) => each.has(endpoint)).length);
@@ -137,7 +137,7 @@ test('by hash, an endpoint that goes is the only one that a client loses, and cl
   const subsets = () =>
     pickers.map((picker) => {
       picker.pick(view, aCall, 0);
-      return endpoints.filter((endpoint) => picker.allows?.(endpoint)).map(({ id }) => id);
+      return endpoints.filter((endpoint) => picker.allows?.(endpoint, aCall)).map(({ id }) => id);
     });
   const before = subsets();
   assert.equal(new Set(before.map(String)).size, 50);
