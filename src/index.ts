@@ -22,6 +22,7 @@ export type { WantedValue } from './balancing/metadata/wanted-value.js';
 export { type P2cOptions, p2c } from './balancing/p2c.js';
 export { type PeakEwmaOptions, peakEwma } from './balancing/peak-ewma.js';
 export { type PendingRequestsOptions, pendingRequests } from './balancing/pending-requests.js';
+export { type PrequalOptions, prequal } from './balancing/prequal/prequal.js';
 export { random } from './balancing/random.js';
 export { roundRobin } from './balancing/round-robin.js';
 export { type StickyOptions, sticky } from './balancing/sessions/sticky.js';
@@ -47,7 +48,7 @@ export { ConfigError, MeshError, type MeshErrorCode, type MeshErrorInit, Timeout
 export type { EventEmitter, MeshEventName, MeshEvents, MeshListener } from './core/events.js';
 export { type Ending, type Gate, type GateFactory, gatePolicy, type ShutReason, type Shutter } from './core/gate.js';
 export type { LatencyTable } from './core/latency-table.js';
-export type { Balancer, Picker, PickerScope } from './core/picker.js';
+export type { Balancer, Inquiry, Picker, PickerScope, Question } from './core/picker.js';
 export { definePolicy, type EndpointScope, type Level, type Policy, type Scope, type Send, type ServiceScope } from './core/policy.js';
 export type { Random } from './core/random.js';
 export { type RawHeaders, Reply, type ReplyOwner, type ReplyReader, type ReplySource } from './core/reply.js';
@@ -72,6 +73,7 @@ export { type PollingOptions, type PollingTimes, pollingDiscovery } from './disc
 export { type StaticServices, staticDiscovery } from './discovery/static.js';
 export type { MeshDispatcher } from './facade/dispatcher.js';
 export type { BodySource, CallOptions, MeshBody, MeshFetch, MeshRequestInit } from './facade/fetch-types.js';
+export type { InquiryCounts } from './inquiries.js';
 export type { EndpointState, MeshState, ServiceState } from './inspect.js';
 export type { LoadReportAudience, ReportedRequest } from './load-reports/audience.js';
 export type { HonoContext, HonoMiddleware } from './load-reports/hono.js';

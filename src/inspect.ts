@@ -2,6 +2,7 @@ import type { Discovery } from './core/discovery.js';
 import type { Endpoint } from './core/endpoint.js';
 import type { EndpointView } from './core/endpoint-view.js';
 import type { Gate } from './core/gate.js';
+import type { InquiryCounts } from './inquiries.js';
 import type { Service } from './service.js';
 
 /** The state of one endpoint, as `mesh.inspect()` shows it. */
@@ -42,6 +43,8 @@ export interface ServiceState {
   };
   /** Calls under way, those in queues and between attempts included. */
   readonly active: number;
+  /** What the balancer has asked endpoints by itself so far, such as for their load; undefined where it never did. */
+  readonly inquiries: InquiryCounts | undefined;
   /** How its source is doing: `source`, `state`, `listAgeMs`, and `staleSinceMs`, `lastError` and `held` where there is something to say. */
   readonly discovery: unknown;
   /** Its endpoints, those that cannot be picked included. */
@@ -62,13 +65,14 @@ export function inspectMesh(services: readonly Service[], discovery: Discovery):
   return JSON.parse(JSON.stringify({ discovery: discovery.name, services: Object.fromEntries(states) })) as MeshState;
 }
 
-function inspectService({ settings, active, endpoints }: Service): ServiceState {
+function inspectService({ settings, active, inquiries, endpoints }: Service): ServiceState {
   const { perCall, perAttempt, perEndpoint } = settings.policies;
   const names = (policies: readonly { readonly name: string }[]) => policies.map((policy) => policy.name);
   return {
     balancer: settings.balancer.name,
     policies: { perCall: names(perCall), perAttempt: names(perAttempt), perEndpoint: names(perEndpoint) },
     active: active.size,
+    inquiries: inquiries.counts(),
     discovery: endpoints.inspect(),
     endpoints: [...endpoints.view].map((endpoint) => inspectEndpoint(endpoint, endpoints.view)),
   };

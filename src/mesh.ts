@@ -154,6 +154,7 @@ export function createMesh(options: MeshOptions): Mesh {
     transport,
     cache: settings.cache,
     memory,
+    hostOf: (name) => reader.named(name).host,
     inMeshContext,
     refusal,
   };

@@ -13,6 +13,7 @@ import type { Reply } from './core/reply.js';
 import { EndpointSet } from './discovery/endpoint-set.js';
 import type { ListMemory } from './discovery/list-memory.js';
 import type { Cached } from './discovery/service-cache.js';
+import { Inquiries } from './inquiries.js';
 import type { MeshClock } from './mesh-clock.js';
 import type { CacheSettings, ServiceSettings } from './options.js';
 import { buildStack } from './stack.js';
@@ -30,6 +31,8 @@ export interface MeshParts {
   readonly cache: CacheSettings;
   /** Where lists are kept beyond the life of the process. */
   readonly memory?: ListMemory | undefined;
+  /** The host that stands for a service in its requests. */
+  hostOf(service: string): string;
   inMeshContext<T>(work: () => T): T;
   /** The error for calls that come once the mesh is closing, or undefined while it is open. */
   refusal(): MeshError | undefined;
@@ -39,6 +42,8 @@ export interface MeshParts {
 export class Service implements Cached {
   readonly endpoints: EndpointSet;
   readonly active: ActiveCalls;
+  /** What the balancer asks endpoints by itself. */
+  readonly inquiries: Inquiries;
   private readonly stack: Send;
   private readonly picker: Picker;
   private readonly idleListeners = new Set<() => void>();
@@ -66,9 +71,18 @@ export class Service implements Cached {
       onRetired: (endpoint) => this.retire(endpoint),
     });
     const { connections, tls } = settings;
-    this.transportScope = { service: name, clock, connections, tls, inMeshContext: parts.inMeshContext };
+    this.transportScope = { service: name, clock, random, connections, tls, inMeshContext: parts.inMeshContext };
     const { view } = this.endpoints;
-    this.picker = settings.balancer.build({ service: name, view, random, clock });
+    this.inquiries = new Inquiries({
+      service: name,
+      host: settings.host === 'service' ? () => parts.hostOf(name) : undefined,
+      view,
+      clock,
+      deadlines,
+      inMeshContext: parts.inMeshContext,
+      connect: (endpoint) => this.connect(endpoint),
+    });
+    this.picker = settings.balancer.build({ service: name, view, random, clock, ask: this.inquiries.ask });
     const scope: ServiceScope = { service: name, clock, random, events, deadlines, endpoints: view };
     this.stack = buildStack({
       scope,
@@ -152,6 +166,7 @@ export class Service implements Cached {
   close(): void {
     this.endpoints.close();
     this.picker.close?.();
+    this.inquiries.close();
     for (const endpoint of this.connected) this.retire(endpoint);
   }
 

@@ -21,10 +21,10 @@ export interface Picker {
    */
   settle?(endpoint: Endpoint, verdict: Verdict, latencyMs: number, call: Call, nowMs: number, reply: Reply | undefined): void;
   /**
-   * Whether this endpoint may be picked at all, whatever its state: a retry looks for one by itself where this picker's
-   * choice was tried before. Default: yes.
+   * Whether this endpoint may be picked for this call at all, whatever its state: a retry looks for one by itself where
+   * this picker's choice was tried before. Default: yes.
    */
-  allows?(endpoint: Endpoint): boolean;
+  allows?(endpoint: Endpoint, call: Call): boolean;
   /** The service is let go: ends what runs by itself, such as a timer. */
   close?(): void;
 }
@@ -39,6 +39,35 @@ export interface PickerScope {
   readonly random: Random;
   /** For what is done now and then. A pick is told the time and does not ask. */
   readonly clock: Clock;
+  /**
+   * Asks one endpoint something, outside policies and gates, over its own connections. It counts as no request of the
+   * service: not as one in flight, and not in its latencies. Absent where there is no way to endpoints, as in a test of
+   * a picker by itself.
+   */
+  readonly ask?: ((endpoint: Endpoint, question: Question) => Inquiry) | undefined;
+}
+
+/** What a picker asks an endpoint by itself. */
+export interface Question {
+  /** Path and query, without the endpoint's base path. */
+  readonly path: string;
+  /** Default 'GET'. It must change nothing at the endpoint. */
+  readonly method?: string | undefined;
+  /** Header names and values in turn; `host` is there already. Default: none. */
+  readonly headers?: readonly string[] | undefined;
+  /** For how long the answer may take, in milliseconds, connecting and the body included. Above 0. */
+  readonly timeoutMs: number;
+}
+
+/** A question under way. */
+export interface Inquiry {
+  /**
+   * The answer, at its headers; nobody gets its body. Rejects where none came in time, and at once when the inquiry is
+   * cancelled, its endpoint removed or its service let go. Nobody has to listen.
+   */
+  readonly reply: Promise<Reply>;
+  /** Gives it up. Does nothing once it is over. */
+  cancel(): void;
 }
 
 /** A way of balancing, as a user writes it down. Stateless; it is built once per service. */

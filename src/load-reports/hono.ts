@@ -1,18 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ReportedRequest } from './audience.js';
 import type { ReportedResponse } from './observed-answer.js';
+import { PROBE_STATUS, type ProbeAnswers } from './probe-answers.js';
 import { HEADER } from './report-header.js';
 import type { ServerLoad } from './server-load.js';
 
 /** What is used of Hono's context, told by its shape. */
 export interface HonoContext {
   readonly env: unknown;
+  readonly req: { readonly method: string; readonly path: string };
   readonly res: { readonly status: number };
   header(name: string, value: string): unknown;
 }
 
 /** A middleware as Hono takes it. */
-export type HonoMiddleware = (context: HonoContext, next: () => Promise<void>) => Promise<void>;
+export type HonoMiddleware = (context: HonoContext, next: () => Promise<void>) => Promise<Response | undefined>;
 
 /**
  * On Node, Hono's adapter passes Node's own request and response along, and the answer is observed there, to the end
@@ -22,12 +24,18 @@ export type HonoMiddleware = (context: HonoContext, next: () => Promise<void>) =
 export function honoMiddleware(
   load: ServerLoad,
   observe: (request: ReportedRequest, response: ReportedResponse) => void,
+  probes: ProbeAnswers,
   isShownToAll: boolean,
 ): HonoMiddleware {
   return async (context, next) => {
-    if (isOnNode(context.env)) {
-      observe(context.env.incoming, context.env.outgoing);
-      return next();
+    const { env, req } = context;
+    if (probes.isAskedBy(req.method, req.path) && (isOnNode(env) ? probes.isShownTo(env.incoming) : isShownToAll)) {
+      return new Response(null, { status: PROBE_STATUS, headers: probes.headers() });
+    }
+    if (isOnNode(env)) {
+      observe(env.incoming, env.outgoing);
+      await next();
+      return undefined;
     }
     const begunMs = load.begin();
     try {
@@ -37,6 +45,7 @@ export function honoMiddleware(
     } finally {
       load.end();
     }
+    return undefined;
   };
 }
 

@@ -8,6 +8,7 @@ import { knownKeys, numberIn } from '../core/options-check.js';
 import { audienceOf, type LoadReportAudience, type ReportedRequest } from './audience.js';
 import { type HonoMiddleware, honoMiddleware } from './hono.js';
 import { observeAnswer, type ReportedResponse } from './observed-answer.js';
+import { answerBeforeListeners, ProbeAnswers, probePathOf } from './probe-answers.js';
 import { processUsage } from './process-usage.js';
 import { ServerLoad } from './server-load.js';
 
@@ -20,6 +21,12 @@ export interface LoadReportsOptions {
   readonly showTo?: LoadReportAudience | undefined;
   /** Over how long rates, utilization and service time are averaged, in milliseconds. From 100 to 600,000. Default 5,000. */
   readonly averageMs?: number | undefined;
+  /**
+   * The path of load probes, which are answered with the report and an empty 204 and never reach the application. From
+   * those to whom reports are not shown they do. Begins with a slash; false for no such path. One under /.well-known/ also
+   * counts behind any base path. Default '/.well-known/fetchmesh/load'.
+   */
+  readonly probePath?: string | false | undefined;
 }
 
 /** A server of Node's own, or what a framework makes of it. */
@@ -54,14 +61,14 @@ export type FastifyPlugin = (
 
 /**
  * The server's half of balancing by load: each answer says how busy this process is, in the header
- * `endpoint-load-metrics` of ORCA, which `weightedRoundRobin` reads, and Envoy and others do too:
+ * `endpoint-load-metrics` of ORCA, which `weightedRoundRobin` and `prequal` read, and Envoy and others do too:
  *
  *     endpoint-load-metrics: TEXT named_metrics.rif=3,named_metrics.svc=12.5,cpu_utilization=0.21,
  *         application_utilization=0.64,rps_fractional=210.4,eps=0.2
  *
  * It counts requests from their begin to the end of the answer, whatever way it is attached; one that passes two of
  * the ways counts once. An answer is an error from status 500 on. Requests on paths of no interest count as well,
- * since they are load.
+ * since they are load. Load probes (`prequal`) are answered at once and are no requests.
  *
  * One for the process is right, also for several servers: the load is the process's.
  *
@@ -71,10 +78,11 @@ export type FastifyPlugin = (
  * reports.attach(createServer(listener).listen(8080)); // or app.use(reports.express()), app.register(reports.fastify), app.use(reports.hono())
  */
 export function loadReports(options: LoadReportsOptions = {}): LoadReports {
-  knownKeys('loadReports', options, ['showTo', 'averageMs']);
+  knownKeys('loadReports', options, ['showTo', 'averageMs', 'probePath']);
   const isShownTo = audienceOf('loadReports.showTo', options.showTo ?? 'private');
   const averageMs = numberIn('loadReports.averageMs', options.averageMs ?? 5_000, 100, 600_000, 'milliseconds');
   const load = new ServerLoad(averageMs, systemClock, processUsage);
+  const probes = new ProbeAnswers(probePathOf('loadReports.probePath', options.probePath), load, isShownTo);
   const observed = new WeakSet<object>();
 
   function observe(request: ReportedRequest, response: ReportedResponse): void {
@@ -88,20 +96,26 @@ export function loadReports(options: LoadReportsOptions = {}): LoadReports {
       checkServer(server);
       // First in line, since the user's listener may answer at once.
       server.prependListener('request', observe);
-      return () => void server.off('request', observe);
+      const stopAnswering = answerBeforeListeners(server, probes);
+      return () => {
+        server.off('request', observe);
+        stopAnswering();
+      };
     },
     express: () => (request, response, next) => {
+      if (probes.answer(request, response)) return;
       observe(request, response);
       next();
     },
     fastify: withoutScope((instance, _options, done) => {
       instance.addHook('onRequest', ({ raw }, reply, next) => {
+        if (probes.answer(raw, reply.raw)) return;
         observe(raw, reply.raw);
         next();
       });
       done();
     }),
-    hono: () => honoMiddleware(load, observe, options.showTo === 'everyone'),
+    hono: () => honoMiddleware(load, observe, probes, options.showTo === 'everyone'),
   };
 }
 

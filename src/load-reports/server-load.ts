@@ -21,6 +21,12 @@ const REFRESH_MS = 200;
 /** Before that, rate and utilization are left out: they would be those of starting up. */
 const WARM_UP_MS = 1_000;
 
+/**
+ * With less than that much left of its requests, a server does not say how long they took: one answer is forgotten after
+ * three times `averageMs`. Or a slow first answer would be what it says for as long as nobody asks it because of that.
+ */
+const FORGOTTEN = 0.05;
+
 export class ServerLoad {
   /** Requests begun and not yet over. */
   inFlight = 0;
@@ -70,19 +76,28 @@ export class ServerLoad {
 
   /** What to say of it in an answer to a request that is still counted as in flight. */
   report(): string {
+    return this.describedWith(Math.max(0, this.inFlight - 1));
+  }
+
+  /** What to say of it to a probe, which is not counted. */
+  probeReport(): string {
+    return this.describedWith(Math.max(0, this.inFlight));
+  }
+
+  private describedWith(inFlight: number): string {
     const nowMs = this.clock.now();
     if (nowMs >= this.textUntilMs) {
       this.text = this.describe(nowMs);
       // Before the first answer there is nothing to say, and after it there is.
       if (this.text !== '') this.textUntilMs = nowMs + REFRESH_MS;
     }
-    return `TEXT named_metrics.rif=${Math.max(0, this.inFlight - 1)}${this.text}`;
+    return `TEXT named_metrics.rif=${inFlight}${this.text}`;
   }
 
   private describe(nowMs: number): string {
     this.forget(nowMs);
     let text = '';
-    if (this.requests > 0) text += `,named_metrics.svc=${rounded(this.serviceMs / this.requests)}`;
+    if (this.requests >= FORGOTTEN) text += `,named_metrics.svc=${rounded(this.serviceMs / this.requests)}`;
     if (nowMs - this.startMs < WARM_UP_MS) return text;
     this.sample(nowMs);
     const cpu = this.cpuMs / this.sampledMs;

@@ -151,4 +151,27 @@ describe('the load of a server', () => {
     assert.equal(report.requestsPerSecond, 0);
     assert.equal(report.requestsInFlight, 0);
   });
+
+  test('says to a probe how many requests are in flight, with all of them', () => {
+    const { load } = serverOf();
+    assert.equal(load.probeReport(), 'TEXT named_metrics.rif=0');
+    load.begin();
+    load.begin();
+    assert.equal(load.probeReport(), 'TEXT named_metrics.rif=2');
+    load.end();
+    assert.equal(load.probeReport(), 'TEXT named_metrics.rif=1');
+  });
+
+  test('forgets how long requests took when none came for three times as long as it averages over', async () => {
+    const server = serverOf();
+    await server.answer(200, 800);
+    await server.clock.advance(14_000);
+    assertNear(server.report().serviceMs, 800);
+    await server.clock.advance(1_200);
+    assert.equal(server.report().serviceMs, undefined);
+    await server.answer(200, 5);
+    await server.clock.advance(200);
+    // What is left of the first one counts for a twentieth.
+    assertNear(server.report().serviceMs, 5 + (0.05 / 1.05) * 795, 0.1);
+  });
 });

@@ -1,11 +1,11 @@
 import type { InstanceInput } from '../../core/discovery.js';
 import type { Random } from '../../core/random.js';
 import type { RawHeaders } from '../../core/reply.js';
-import type { Distribution } from './distributions.js';
-import type { EndpointSettings } from './endpoint-options.js';
+import type { EndpointSettings, ReceivedRequest, WorkTimes } from './endpoint-options.js';
 import type { EventHash } from './event-hash.js';
 import type { Exchange } from './exchange.js';
 import { LoadLog } from './load-log.js';
+import { LoadReporter } from './load-reporter.js';
 import type { SimulationClock } from './simulation-clock.js';
 
 /** What goes wrong with every request to an endpoint. */
@@ -32,6 +32,8 @@ export interface EndpointSurroundings {
 
 /** The hash's kind of a request that arrives at an endpoint. */
 const RECEIVED = 2;
+/** That of a probe that arrives at one. */
+const PROBED = 4;
 
 /**
  * One server: a queue, first come first served, and some workers. What is under way when it fails is lost; when its
@@ -41,11 +43,12 @@ export class EndpointModel {
   readonly name: string;
   readonly instance: InstanceInput;
   readonly load: LoadLog;
+  private readonly reporter: LoadReporter | undefined;
   private readonly clock: SimulationClock;
   private readonly hash: EventHash;
   private readonly chance: Random;
   private readonly serviceChance: Random;
-  private serviceMs: () => number;
+  private serviceMs: (exchange: Exchange) => number;
   private readonly delayMs: (() => number) | undefined;
   private readonly lossRatio: number;
   private readonly waiting: Exchange[] = [];
@@ -72,9 +75,10 @@ export class EndpointModel {
     this.lossRatio = surroundings.lossRatio;
     this.chance = surroundings.random(`chance of ${name}`);
     this.serviceChance = surroundings.random(`service of ${name}`);
-    this.serviceMs = serviceMs.build(this.serviceChance);
+    this.serviceMs = this.timesOf(serviceMs);
     this.delayMs = delayMs.meanMs === 0 ? undefined : delayMs.build(surroundings.random(`network of ${name}`));
     this.load = new LoadLog(this.clock, workers);
+    this.reporter = settings.reportsLoad === undefined ? undefined : new LoadReporter(settings.reportsLoad, this.clock, this.load);
   }
 
   /** Whether a new connection would be refused. */
@@ -104,8 +108,13 @@ export class EndpointModel {
 
   /** A request arrives. */
   receive(exchange: Exchange): void {
+    if (this.reporter?.answersProbe(exchange.call) === true) {
+      this.answerProbe(exchange, this.reporter);
+      return;
+    }
     this.hash.add(RECEIVED, this.index, this.clock.now());
     this.load.received++;
+    exchange.receivedMs = this.clock.now();
     if (this.fault === 'hang') return;
     if (this.fault !== undefined) {
       exchange.reset();
@@ -114,6 +123,7 @@ export class EndpointModel {
     const { failing } = this;
     if (failing !== undefined && this.chance.next() < (failing.ratio ?? 1)) {
       this.load.refused++;
+      this.reporter?.answered(failing.status ?? 503, exchange.receivedMs - (failing.afterMs ?? 0));
       exchange.answerAfter(failing.afterMs ?? 0, failing.status ?? 503);
     } else if (this.working.length < this.settings.workers) {
       this.begin(exchange);
@@ -122,34 +132,45 @@ export class EndpointModel {
       this.waiting.push(exchange);
     } else {
       this.load.refused++;
+      this.reporter?.answered(503, exchange.receivedMs);
       exchange.answerAfter(0, 503);
     }
+  }
+
+  /** A process that is down or stands still answers nothing at all; one that fails its requests does not know it. */
+  private answerProbe(exchange: Exchange, reporter: LoadReporter): void {
+    this.hash.add(PROBED, this.index, this.clock.now());
+    if (this.fault === 'hang' || (this.fault === undefined && this.speed === 0)) return;
+    if (this.fault === undefined) exchange.answerAfter(0, 204, reporter.toProbe(this.inSystem));
+    else exchange.reset();
   }
 
   /** The work on a request is done. Returns whether its caller has the answer already. */
   finish(exchange: Exchange): boolean {
     this.load.note(this.inSystem, this.working.length);
+    const status = this.statusOf(exchange);
     this.leave(exchange);
     this.load.answered++;
+    this.reporter?.answered(status, exchange.receivedMs);
     const next = this.nextWaiting();
     if (next !== undefined) this.work(next);
-    return exchange.complete(200, this.answerHeaders());
+    return exchange.complete(status, this.answerHeaders());
   }
 
   setSpeed(speed: number): void {
     this.load.note(this.inSystem, this.working.length);
     const nowMs = this.clock.now();
     for (const exchange of this.working) {
-      exchange.workLeftMs = Math.max(0, exchange.workLeftMs - (nowMs - exchange.begunMs) * this.speed);
-      exchange.begunMs = nowMs;
+      exchange.workLeftMs = Math.max(0, exchange.workLeftMs - (nowMs - exchange.leftSinceMs) * this.speed);
+      exchange.leftSinceMs = nowMs;
     }
     this.speed = speed;
     for (const exchange of this.working) this.run(exchange);
   }
 
   /** For requests that it begins from now on. */
-  setServiceMs(serviceMs: Distribution): void {
-    this.serviceMs = serviceMs.build(this.serviceChance);
+  setServiceMs(serviceMs: WorkTimes): void {
+    this.serviceMs = this.timesOf(serviceMs);
   }
 
   setFailing(failing: FastFailures | undefined): void {
@@ -174,6 +195,20 @@ export class EndpointModel {
     this.coldSinceMs = this.clock.now();
   }
 
+  private timesOf(serviceMs: WorkTimes): (exchange: Exchange) => number {
+    if (typeof serviceMs === 'function') return (exchange) => serviceMs(this.asReceived(exchange));
+    return serviceMs.build(this.serviceChance);
+  }
+
+  private statusOf(exchange: Exchange): number {
+    const { status } = this.settings;
+    return typeof status === 'number' ? status : status(this.asReceived(exchange));
+  }
+
+  private asReceived({ call, begunMs }: Exchange): ReceivedRequest {
+    return { method: call.method, path: call.path, inSystem: this.inSystem, begunMs, nowMs: this.clock.now() };
+  }
+
   private begin(exchange: Exchange): void {
     this.load.note(this.inSystem, this.working.length);
     this.work(exchange);
@@ -181,8 +216,8 @@ export class EndpointModel {
 
   private work(exchange: Exchange): void {
     this.working.push(exchange);
-    exchange.workLeftMs = this.serviceMs() / this.warmth();
-    exchange.begunMs = this.clock.now();
+    exchange.begunMs = exchange.leftSinceMs = this.clock.now();
+    exchange.workLeftMs = this.serviceMs(exchange) / this.warmth();
     this.run(exchange);
   }
 
@@ -222,7 +257,8 @@ export class EndpointModel {
 
   private answerHeaders(): RawHeaders {
     const { answerHeaders } = this.settings;
-    return answerHeaders === undefined ? NO_HEADERS : Object.entries(answerHeaders(this)).flat();
+    const report = this.reporter?.inAnswer(this.inSystem) ?? NO_HEADERS;
+    return answerHeaders === undefined ? report : [...report, ...Object.entries(answerHeaders(this)).flat()];
   }
 }
 

@@ -17,14 +17,18 @@ export class Exchange extends SimulatedEvent implements Cancellable {
   cancelled = false;
   /** What is left to do of the work, in milliseconds at speed 1. Kept by the endpoint. */
   workLeftMs = 0;
-  /** When the work that is left was begun. Kept by the endpoint. */
+  /** When it arrived. Kept by the endpoint. */
+  receivedMs = 0;
+  /** When its work began. Kept by the endpoint. */
   begunMs = 0;
+  /** When the work that is left was begun, at the speed that holds since then. Kept by the endpoint. */
+  leftSinceMs = 0;
   private phase: Phase = 'sending';
   private status = 0;
   private headers: RawHeaders = NO_HEADERS;
 
   constructor(
-    private readonly call: Call,
+    readonly call: Call,
     private readonly endpoint: EndpointModel,
     private readonly clock: SimulationClock,
     private readonly resolve: (reply: Reply) => void,
@@ -67,8 +71,8 @@ export class Exchange extends SimulatedEvent implements Cancellable {
   }
 
   /** The endpoint answers without having worked, `delayMs` from now. */
-  answerAfter(delayMs: number, status: number): void {
-    this.after(delayMs + this.prepare(status, NO_HEADERS), 'answering');
+  answerAfter(delayMs: number, status: number, headers: RawHeaders = NO_HEADERS): void {
+    this.after(delayMs + this.prepare(status, headers), 'answering');
   }
 
   /** The connection breaks. */

@@ -16,6 +16,8 @@ export class Fleet implements Transport {
   readonly registry: MockRegistry = mockRegistry({ [SERVICE]: [] });
   /** In the order in which they were added, the removed ones included. */
   readonly endpoints: EndpointModel[] = [];
+  /** Connections that were made: of one client to one endpoint each, however many requests there are on it. */
+  connections = 0;
   private readonly byName = new Map<string, EndpointModel>();
 
   constructor(
@@ -43,6 +45,7 @@ export class Fleet implements Transport {
   }
 
   connect({ id }: Endpoint): Connection {
+    this.connections++;
     const model = this.named(id);
     const { clock } = this.surroundings;
     return {

@@ -54,6 +54,11 @@ export class LoadLog {
     return this.share(this.busyMs) / this.workers;
   }
 
+  /** The time that its workers have worked, in milliseconds, up to the last change. */
+  get workedMs(): number {
+    return this.busyMs / this.workers;
+  }
+
   /** How many requests it had, on average over time. */
   get meanInSystem(): number {
     return this.share(this.inSystemMs);

@@ -1,8 +1,8 @@
 import { numberIn } from '../../core/options-check.js';
 import type { MockRegistry } from '../mock-registry.js';
-import { type Distribution, distributionOf, type Times } from './distributions.js';
+import { type Distribution, distributionOf } from './distributions.js';
 import type { EndpointFault, EndpointModel, FastFailures } from './endpoint-model.js';
-import { type SimulatedEndpointOptions, speedOf } from './endpoint-options.js';
+import { type SimulatedEndpointOptions, speedOf, workTimesOf } from './endpoint-options.js';
 import { SimulatedEvent } from './event-heap.js';
 import { type Fleet, SERVICE } from './fleet.js';
 import type { Traffic } from './traffic.js';
@@ -18,7 +18,7 @@ export interface SimulatedEndpoint {
    */
   setSpeed(speed: number): void;
   /** Has requests that it begins from now on take other times, in milliseconds at speed 1. */
-  setServiceMs(serviceMs: Times): void;
+  setServiceMs(serviceMs: SimulatedEndpointOptions['serviceMs']): void;
   /**
    * Takes it down; what it has is lost. From now on it refuses connections (`refuse`), breaks them (`reset`), or lets
    * nothing be heard of what it is sent (`hang`). It stays in the registry. Default 'refuse'.
@@ -126,8 +126,8 @@ class EndpointHandle implements SimulatedEndpoint {
     this.model.setSpeed(speedOf('setSpeed', speed));
   }
 
-  setServiceMs(serviceMs: Times): void {
-    this.model.setServiceMs(distributionOf('setServiceMs', serviceMs));
+  setServiceMs(serviceMs: SimulatedEndpointOptions['serviceMs']): void {
+    this.model.setServiceMs(workTimesOf('setServiceMs', serviceMs));
   }
 
   crash(fault: EndpointFault = 'refuse'): void {

@@ -46,6 +46,8 @@ export interface SimulationResult {
   readonly endpoints: readonly EndpointLoad[];
   /** The share of all endpoints' time in which one had at least `i` requests, by `i`. The last one stands for all above. */
   readonly queueTail: readonly number[];
+  /** How many pairs of a client and an endpoint had to do with each other, the warm-up included. */
+  readonly connections: number;
   /** Events that happened, the warm-up's included. */
   readonly events: number;
   /** When the last one happened, in milliseconds of virtual time. */
@@ -115,6 +117,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       series: log.series(settings.seriesMs, durationMs),
       endpoints: fleet.endpoints.map(loadOf),
       queueTail: tailOf(fleet.endpoints),
+      connections: fleet.connections,
       events: clock.happened,
       endedAtMs: clock.now(),
       hash: hash.digest(),

@@ -200,3 +200,43 @@ test('answers carry the headers that the endpoint is told to give, with the queu
   // Answers at 25, 40 (just before the request of that time), 55, 70, 85 and 100 ms; requests every 10 ms up to 60 ms.
   assert.deepEqual(seen, ['1', '1', '2', '2', '1', '0']);
 });
+
+test('an endpoint can work out of a request, of its queue and of the time how long it takes and what it answers', async () => {
+  const seen: string[] = [];
+  const { outcomes, series } = await everyTenMs(
+    {
+      workers: Number.POSITIVE_INFINITY,
+      serviceMs: ({ method, path, inSystem, nowMs }) => {
+        seen.push(`${method} ${path} at ${nowMs}`);
+        return 12 * inSystem;
+      },
+      status: ({ path, begunMs, nowMs, inSystem }) => {
+        if (path === '/broken') return 500;
+        return begunMs < 25 && nowMs > 25 ? 200 + inSystem : 404;
+      },
+    },
+    { send: (mesh, { number }) => mesh.fetch(number === 3 ? 'http://simulated/broken' : 'http://simulated/'), durationMs: 45 },
+  );
+  assert.deepEqual(seen, ['GET / at 10', 'GET / at 20', 'GET / at 30', 'GET /broken at 40']);
+  // Alone at 10 ms: until 22. One of two at 20 ms: until 44, when that of 30 ms (until 54) and that of 40 ms are there too.
+  assert.deepEqual(
+    series.filter(({ requests }) => requests > 0).map(({ latency }) => latency.maxMs),
+    [12, 24, 24, 36],
+  );
+  assert.deepEqual(outcomes, { 404: 2, 203: 1, 500: 1 });
+});
+
+test('what a function says of times and statuses is checked', async () => {
+  await assert.rejects(everyTenMs({ serviceMs: 1, status: () => 99 }), /endpoints\[0\]\.status/);
+  await assert.rejects(
+    everyTenMs({ serviceMs: 15, workers: 1 }, { events: [at(15, ({ endpoint }) => endpoint('one').setServiceMs(() => -1))] }),
+    /setServiceMs/,
+  );
+  const other = at(31, ({ endpoint }) => endpoint('one').setServiceMs(({ inSystem }) => 6 * inSystem));
+  assert.deepEqual(await latencies({ serviceMs: 2 }, { events: [other] }), [2, 2, 2, 6, 6, 6]);
+});
+
+test('connections are counted by pairs of a client and an endpoint', async () => {
+  const { connections } = await everyTenMs({ serviceMs: 1, count: 3 }, { clients: 2, durationMs: 2_000, seriesMs: 2_000 });
+  assert.equal(connections, 6);
+});
