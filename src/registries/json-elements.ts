@@ -1,3 +1,4 @@
+import { GrowingBytes } from './growing-bytes.js';
 import { JsonObject } from './json-object.js';
 
 /**
@@ -28,6 +29,7 @@ export interface ElementReader {
 const LONGEST_PART_BYTES = 32 * 1_024 * 1_024;
 
 const NOTHING = Buffer.alloc(0);
+const NULL = Buffer.from('null');
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -47,8 +49,8 @@ const CLOSE_OBJECT = 0x7d;
  */
 export class JsonElements {
   private readonly object = new JsonObject(LONGEST_PART_BYTES);
-  /** What is not inside of an element, byte by byte. */
-  private frame = '';
+  /** What is not inside of an element. */
+  private readonly frame = new GrowingBytes();
   private name = '';
   private inString = false;
   private escaped = false;
@@ -94,7 +96,7 @@ export class JsonElements {
         begin = ++at;
       } else if (byte === OPEN_OBJECT && this.keyHere() === this.reader.key) {
         this.keep(chunk, begin, at);
-        this.frame += 'null';
+        this.frame.add(NULL, 0, NULL.length);
         return at;
       } else {
         at++;
@@ -110,7 +112,7 @@ export class JsonElements {
   }
 
   private keep(chunk: Buffer, begin: number, end: number): void {
-    this.frame += chunk.toString('latin1', begin, end);
+    if (end > begin) this.frame.add(chunk, begin, end);
     checkLength(this.frame.length);
   }
 
@@ -153,8 +155,8 @@ export class JsonElements {
   }
 
   private endMessage(): void {
-    const message = utf8(this.frame);
-    this.frame = '';
+    const message = this.frame.toString();
+    this.frame.clear();
     this.name = '';
     this.reader.message(JSON.parse(message));
   }

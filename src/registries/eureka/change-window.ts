@@ -1,3 +1,5 @@
+import { HashSet } from './hash-set.js';
+
 /**
  * Which changes of the server's window were taken over already.
  *
@@ -10,9 +12,12 @@
  */
 export class ChangeWindow {
   /** Of the last answer, and of the one that is being read. */
-  private before = new Set<number>();
-  private now = new Set<number>();
+  private before = new HashSet();
+  private now = new HashSet();
   private readonly hash = new Hash();
+  /** The application of the latest change, most often that of the next one, too. */
+  private application = '';
+  private applicationBytes = Buffer.alloc(0);
 
   /** Takes a change in, as it came; whether it is one that is known. */
   has(bytes: Buffer, application: string): boolean {
@@ -24,14 +29,14 @@ export class ChangeWindow {
 
   /** An answer is complete: what it did not have has left the window. */
   complete(): void {
-    this.before = this.now;
-    this.now = new Set();
+    [this.before, this.now] = [this.now, this.before];
+    this.now.clear();
   }
 
   /** Nothing is known: there is another table, which may lack what the last one had. */
   clear(): void {
-    this.before = new Set();
-    this.now = new Set();
+    this.before.clear();
+    this.now.clear();
   }
 
   private hashOf(bytes: Buffer, application: string): number {
@@ -40,8 +45,12 @@ export class ChangeWindow {
     const pauseAt = heartbeat < 0 ? bytes.length : heartbeat + HEARTBEAT.length;
     let resumeAt = pauseAt;
     while (resumeAt < bytes.length && isDigit(bytes[resumeAt] as number)) resumeAt++;
+    if (application !== this.application) {
+      this.application = application;
+      this.applicationBytes = Buffer.from(application);
+    }
     hash.clear();
-    hash.text(application);
+    hash.bytes(this.applicationBytes, 0, this.applicationBytes.length);
     hash.bytes(bytes, 0, pauseAt);
     hash.bytes(bytes, resumeAt, bytes.length);
     return hash.value;
@@ -70,11 +79,6 @@ class Hash {
   /** 53 bits: two hashes of 32 bits in the manner of FNV-1a, of which the second one sees every byte twice. */
   get value(): number {
     return (this.one >>> 0) * 0x200000 + (this.other >>> 11);
-  }
-
-  text(text: string): void {
-    const bytes = Buffer.from(text);
-    this.bytes(bytes, 0, bytes.length);
   }
 
   bytes(bytes: Buffer, from: number, to: number): void {

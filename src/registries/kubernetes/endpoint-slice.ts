@@ -46,7 +46,7 @@ export interface Problem {
 export interface ParsedSlice {
   readonly name: string;
   readonly uid: string;
-  readonly endpoints: ReadonlyMap<string, SliceEndpoint>;
+  readonly endpoints: Map<string, SliceEndpoint>;
   readonly problems: readonly Problem[];
 }
 

@@ -96,7 +96,11 @@ export class SliceSet {
     if (after !== undefined) {
       for (const [key, endpoint] of after) {
         const known = before?.get(key);
-        if (known !== undefined && sameEndpoint(known, endpoint)) continue;
+        if (known !== undefined && sameEndpoint(known, endpoint)) {
+          // A slice comes whole however little of it changed: what it repeats stays the object that is old already.
+          after.set(key, known);
+          continue;
+        }
         this.say(name, key, endpoint);
         affected.push(key);
       }

@@ -50,6 +50,15 @@ describe('SliceSet', () => {
     assert.deepEqual(under.lastChange, { upsert: [], remove: [] });
   });
 
+  it('keeps the objects of what a slice repeats, so that a change of one endpoint leaves no garbage of the others', () => {
+    const under = new SetUnderTest().put('a', [endpoint('10.0.0.1', 'u1'), endpoint('10.0.0.2', 'u2')]);
+    const before = new Map(under.set.get('a')?.endpoints);
+    under.put('a', [endpoint('10.0.0.1', 'u1'), endpoint('10.0.0.9', 'u2')]);
+    const after = under.set.get('a')?.endpoints;
+    assert.ok(before.get('u1') !== undefined && after?.get('u1') === before.get('u1'));
+    assert.equal(after?.get('u2')?.instance.url, 'http://10.0.0.9:8080');
+  });
+
   it('counts an endpoint once that is in two slices while it moves, and keeps it when one of them lets go', () => {
     const under = new SetUnderTest().put('a', [endpoint('10.0.0.1', 'u1')]).put('b', [endpoint('10.0.0.1', 'u1')]);
     assert.deepEqual(under.urls, ['http://10.0.0.1:8080']);

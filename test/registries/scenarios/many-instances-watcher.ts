@@ -1,7 +1,7 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createMesh } from '../../../src/index.js';
 import { type SourceRecipe, sourceOf } from '../support/source-recipe.js';
+import { measureLoopGaps } from './loop-gaps.js';
 import type { WatcherReport } from './many-instances.js';
 
 /** The process that watches 10,000 instances, and measures itself. Called by many-instances.ts. */
@@ -26,30 +26,27 @@ const heldBytes = async (): Promise<number> => {
 const discovery = await sourceOf(JSON.parse(recipe) as SourceRecipe);
 const mesh = createMesh({ discovery });
 const emptyBytes = await heldBytes();
-const pauses = monitorEventLoopDelay({ resolution: 1 });
-pauses.enable();
+const listing = measureLoopGaps();
 const startedMs = performance.now();
 await mesh.ready([service], { minEndpoints: instances, timeoutMs: LISTED_WITHIN_MS });
 const afterMs = performance.now() - startedMs;
 await delay(5);
-pauses.disable();
-const heldMs = pauses.max / 1e6;
-say({ kind: 'listed', afterMs, heldMs, bytesPerInstance: ((await heldBytes()) - emptyBytes) / instances });
+const listingGaps = await listing.end();
+say({ kind: 'listed', afterMs, gaps: listingGaps, bytesPerInstance: ((await heldBytes()) - emptyBytes) / instances });
 
 await message('begin');
 const seen = new Set<string>();
 mesh.on('endpointAdded', ({ endpoint }) => seen.add(endpoint));
-const changing = monitorEventLoopDelay({ resolution: 1 });
-changing.enable();
+const changing = measureLoopGaps();
 const before = process.cpuUsage();
 say({ kind: 'ready' });
 await message('end');
 // The last changes are on their way when the writer is done.
 await delay(Number(settleMs));
 const { user, system } = process.cpuUsage(before);
-changing.disable();
+const gaps = await changing.end();
 const endpoints = mesh.inspect().services[service]?.endpoints.length ?? 0;
-say({ kind: 'changes', seen: seen.size, cpuMs: (user + system) / 1_000, heldMs: changing.max / 1e6, count: endpoints });
+say({ kind: 'changes', seen: seen.size, cpuMs: (user + system) / 1_000, gaps, count: endpoints });
 await mesh.close({ graceMs: 0 });
 process.disconnect();
 

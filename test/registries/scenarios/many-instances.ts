@@ -2,14 +2,15 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { EnteredInstance, RegistryUnderTest } from '../support/registry-under-test.js';
+import type { LongestGaps } from './loop-gaps.js';
 
 /** What 10,000 instances cost a process that watches them. */
 export interface ManyInstances {
   readonly instances: number;
   /** From the start of the watch to the whole list. */
   readonly firstListMs: number;
-  /** The longest time that the event loop stood still while the list came. */
-  readonly firstListHeldMs: number;
+  /** The longest gaps of the event loop while the list came. */
+  readonly firstListGaps: LongestGaps;
   /** Heap and buffers for one instance, in bytes. */
   readonly bytesPerInstance: number;
   /** Changes a second that were made, and the share of them that was seen. */
@@ -17,17 +18,17 @@ export interface ManyInstances {
   readonly changesSeen: number;
   /** CPU time of the watching process for one change, in milliseconds. */
   readonly cpuMsPerChange: number;
-  /** The longest time that the event loop stood still while changes came. */
-  readonly changeHeldMs: number;
+  /** The longest gaps of the event loop while changes came. */
+  readonly changeGaps: LongestGaps;
   /** The instances in the list at the end. */
   readonly atTheEnd: number;
 }
 
 /** What the watching process says. */
 export type WatcherReport =
-  | { readonly kind: 'listed'; readonly afterMs: number; readonly heldMs: number; readonly bytesPerInstance: number }
+  | { readonly kind: 'listed'; readonly afterMs: number; readonly gaps: LongestGaps; readonly bytesPerInstance: number }
   | { readonly kind: 'ready' }
-  | { readonly kind: 'changes'; readonly seen: number; readonly cpuMs: number; readonly heldMs: number; readonly count: number };
+  | { readonly kind: 'changes'; readonly seen: number; readonly cpuMs: number; readonly gaps: LongestGaps; readonly count: number };
 
 const SERVICE = 'many';
 const WATCHER = fileURLToPath(new URL('./many-instances-watcher.js', import.meta.url));
@@ -67,12 +68,12 @@ export async function manyInstances(
     return {
       instances,
       firstListMs: listed.afterMs,
-      firstListHeldMs: listed.heldMs,
+      firstListGaps: listed.gaps,
       bytesPerInstance: listed.bytesPerInstance,
       changesPerSecond: made.perSecond,
       changesSeen: changes.seen / made.count,
       cpuMsPerChange: changes.cpuMs / Math.max(1, made.count),
-      changeHeldMs: changes.heldMs,
+      changeGaps: changes.gaps,
       atTheEnd: changes.count,
     };
   } finally {
