@@ -23,7 +23,7 @@ export class RunStore {
 
   /** The run under `name`, from the disk if it is there, else simulated. */
   async runOrMake(name: string, make: () => Promise<Run>): Promise<Run> {
-    const path = join(this.folder, `${name.replace(/[^a-z\d.-]+/gi, '-')}.json`);
+    const path = join(this.folder, `${encodeURIComponent(name)}.json`);
     const known = readIfThere(path);
     if (known !== undefined) return JSON.parse(known);
     const run = await make();

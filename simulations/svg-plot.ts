@@ -54,22 +54,28 @@ export function linePlot(title: string, lines: readonly PlotLine[], untilMs: num
   );
 }
 
-/** Bars side by side, one group for each of `labels`, and in it one bar for each of `groups`. */
-export function barPlot(title: string, labels: readonly string[], groups: readonly BarGroup[]): string {
-  const highest = Math.max(1, ...groups.flatMap(({ values }) => values));
+/** Bars side by side, one group for each of `labels`, and in it one bar for each of `groups`. What is NaN has none. */
+export function barPlot(
+  title: string,
+  labels: readonly string[],
+  groups: readonly BarGroup[],
+  scale: 'linear' | 'logarithmic' = 'linear',
+): string {
+  const values = groups.flatMap((group) => group.values).filter((value) => value > 0);
+  const { y, ticks } = scale === 'linear' ? linearScale(values) : logarithmicScale(values);
   const slot = PLOT_WIDTH / labels.length;
   const wide = (slot * 0.8) / groups.length;
-  const y = (value: number) => TOP + PLOT_HEIGHT * (1 - value / highest);
   const parts: string[] = [];
-  for (let step = 0; step <= 4; step++) {
-    const value = (highest * step) / 4;
-    parts.push(rule(LEFT, y(value), LEFT + PLOT_WIDTH, y(value)), text(LEFT - 6, y(value) + 4, `${Math.round(value)}`, 'end'));
+  for (const tick of ticks) {
+    const shown = tick < 10 ? Number(tick.toPrecision(3)) : Math.round(tick);
+    parts.push(rule(LEFT, y(tick), LEFT + PLOT_WIDTH, y(tick)), text(LEFT - 6, y(tick) + 4, `${shown}`, 'end'));
   }
   for (const [place, label] of labels.entries()) {
     const left = LEFT + place * slot + slot * 0.1;
     parts.push(text(left + slot * 0.4, TOP + PLOT_HEIGHT + 18, label, 'middle'));
     for (const [index, { values }] of groups.entries()) {
-      const value = values[place] ?? 0;
+      const value = values[place] ?? Number.NaN;
+      if (Number.isNaN(value)) continue;
       parts.push(box(left + index * wide, y(value), wide, TOP + PLOT_HEIGHT - y(value), colour(index)));
     }
   }
@@ -78,6 +84,27 @@ export function barPlot(title: string, labels: readonly string[], groups: readon
     groups.map(({ name }) => name),
     parts,
   );
+}
+
+interface Scale {
+  readonly y: (value: number) => number;
+  readonly ticks: readonly number[];
+}
+
+function linearScale(values: readonly number[]): Scale {
+  const highest = Math.max(1, ...values);
+  return { y: (value) => TOP + PLOT_HEIGHT * (1 - value / highest), ticks: [0, 1, 2, 3, 4].map((step) => (highest * step) / 4) };
+}
+
+/** From the power of ten below the least value to the one above the greatest. */
+function logarithmicScale(values: readonly number[]): Scale {
+  const from = Math.floor(Math.log10(Math.min(1, ...values)));
+  const to = Math.ceil(Math.log10(Math.max(1, ...values)));
+  const decades = Math.max(1, to - from);
+  return {
+    y: (value) => TOP + PLOT_HEIGHT * Math.min(1, 1 - (Math.log10(value) - from) / decades),
+    ticks: Array.from({ length: decades + 1 }, (_, step) => 10 ** (from + step)),
+  };
 }
 
 /** The next of 1, 2, 5, 10, 20, 50 and so on. */
