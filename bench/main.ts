@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { run as runFleets } from './fleet.js';
 import { machine } from './machine.js';
 import { run as runMemory } from './memory.js';
 import { type NodeBinary, node24, thisNode } from './nodes.js';
@@ -9,17 +10,17 @@ import { run as runRequests } from './requests.js';
 import { run as runStacks } from './stack.js';
 
 /**
- * `npm run bench`: measures fetchmesh beside its peers and writes docs/benchmarks.md. Under ten minutes; with
- * `--quick` under one, of which nothing is written.
+ * `npm run bench`: measures fetchmesh beside its peers and writes docs/benchmarks.md. Under twenty minutes; with
+ * `--quick` under three, of which nothing is written.
  *
  *   --quick          a short form, with the Node that runs it alone, printed and not written
  *   --node24         Node 24 as well, also in the short form
  *   --no-node24      not with Node 24
- *   --only PARTS     some of requests, stack, pick, memory, with commas between them; printed and not written
+ *   --only PARTS     some of requests, stack, pick, memory, fleet, with commas between them; printed and not written
  *   --date TEXT      a date to write into the page
  */
 
-const PARTS = ['requests', 'stack', 'pick', 'memory'];
+const PARTS = ['requests', 'stack', 'pick', 'memory', 'fleet'];
 
 const { values: options } = parseArgs({
   options: {
@@ -50,6 +51,8 @@ for (const { path: node, version } of nodes) {
     ...(parts.has('stack') ? { stacks: await announced(version, 'stacks', runStacks({ node, quick })) } : {}),
     ...(parts.has('pick') ? { picks: await announced(version, 'picks', runPicks({ node, quick })) } : {}),
     ...(parts.has('memory') ? { memory: await announced(version, 'memory', runMemory({ node, quick })) } : {}),
+    // What is waited for there are the servers' queues, which no Node makes longer or shorter.
+    ...(parts.has('fleet') && node === thisNode.path ? { fleets: await announced(version, 'fleet', runFleets({ node, quick })) } : {}),
   });
 }
 

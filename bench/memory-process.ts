@@ -9,6 +9,8 @@ import { noWire } from './no-wire.js';
 const [mode, ...urls] = process.argv.slice(2);
 const ENDPOINTS = 10_000;
 const requests = mode === 'quick' ? 200_000 : 1_000_000;
+const CONNECTIONS = 500;
+const STAYS_OPEN_MS = 60_000;
 const IDLE_MS = 100;
 /** A pool goes a second after its last connection, and looks for that time once or twice. */
 const CLOSED_AFTER_MS = 3_000;
@@ -24,15 +26,20 @@ async function heldBytes(): Promise<number> {
 }
 
 /** A mesh with `count` endpoints, all of which are on the same few addresses. */
-function meshOf(count: number) {
+function meshOf(count: number, idleMs = IDLE_MS) {
   const api = Array.from({ length: count }, (_, index) => ({ id: `replica-${index}`, url: urls[index % urls.length] ?? '' }));
-  return createMesh({ discovery: staticDiscovery({ api }), defaults: { balancer: roundRobin(), connections: { idleMs: IDLE_MS } } });
+  return createMesh({ discovery: staticDiscovery({ api }), defaults: { balancer: roundRobin(), connections: { idleMs } } });
 }
 
 type BenchMesh = ReturnType<typeof meshOf>;
 
 /** One request to each endpoint, and then the time until every connection and pool is closed. */
 async function useAll(mesh: BenchMesh, count: number): Promise<void> {
+  await sendToAll(mesh, count);
+  await sleep(CLOSED_AFTER_MS);
+}
+
+async function sendToAll(mesh: BenchMesh, count: number): Promise<void> {
   let begun = 0;
   const worker = async (): Promise<void> => {
     while (begun < count) {
@@ -41,7 +48,6 @@ async function useAll(mesh: BenchMesh, count: number): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
-  await sleep(CLOSED_AFTER_MS);
 }
 
 async function perEndpoint(): Promise<{ unusedBytes: number; idleBytes: number }> {
@@ -58,6 +64,34 @@ async function perEndpoint(): Promise<{ unusedBytes: number; idleBytes: number }
   if (used !== ENDPOINTS) throw new Error(`${used} of ${ENDPOINTS} endpoints were used once`);
   await mesh.close();
   return { unusedBytes: (unused - before) / ENDPOINTS, idleBytes: (idle - before) / ENDPOINTS };
+}
+
+/** What a connection takes that was used once and stays open, its pool included; the system's buffers are not. */
+async function perConnection(): Promise<number> {
+  const mesh = meshOf(CONNECTIONS, STAYS_OPEN_MS);
+  await mesh.ready(['api'], { minEndpoints: CONNECTIONS });
+  const before = await heldBytes();
+  await sendToAll(mesh, CONNECTIONS);
+  const bytes = (await heldBytes()) - before;
+  await mesh.close();
+  return bytes / CONNECTIONS;
+}
+
+/** As a mesh comes, with the default balancer, which has picked once, and no connection. */
+async function byDefault(): Promise<number> {
+  const meshOfMany = (count: number) => {
+    const api = Array.from({ length: count }, (_, index) => `http://10.1.${index >> 8}.${index & 255}:8080`);
+    return createMesh({ discovery: staticDiscovery({ api }), transport: noWire() });
+  };
+  const warmUp = meshOfMany(100);
+  await (await warmUp.fetch('http://api/items/42')).json();
+  await warmUp.close();
+  const before = await heldBytes();
+  const mesh = meshOfMany(ENDPOINTS);
+  await (await mesh.fetch('http://api/items/42')).json();
+  const bytes = (await heldBytes()) - before;
+  await mesh.close();
+  return bytes;
 }
 
 async function growth(): Promise<number> {
@@ -79,5 +113,12 @@ async function growth(): Promise<number> {
   return after - before;
 }
 
-const result: MemoryResult = { endpoints: ENDPOINTS, ...(await perEndpoint()), requests, growthBytes: await growth() };
+const result: MemoryResult = {
+  endpoints: ENDPOINTS,
+  ...(await perEndpoint()),
+  connectionBytes: await perConnection(),
+  defaultBytes: await byDefault(),
+  requests,
+  growthBytes: await growth(),
+};
 answer(result);

@@ -10,6 +10,10 @@ export interface MemoryResult {
   readonly endpoints: number;
   readonly unusedBytes: number;
   readonly idleBytes: number;
+  /** A connection to an endpoint that is open and idle, with its pool. */
+  readonly connectionBytes: number;
+  /** All endpoints of a mesh as it comes, with what its balancer keeps of them, before any connection. */
+  readonly defaultBytes: number;
   readonly requests: number;
   /** Growth of the heap from the first tenth of the requests to the last. */
   readonly growthBytes: number;

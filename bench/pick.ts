@@ -1,23 +1,11 @@
+import { BALANCERS, type BalancerName } from './balancers.js';
 import { measured } from './child.js';
 
 /**
  * What a pick costs, by balancer and number of endpoints, beside a random pick with nothing around it in the same
- * process. Each balancer is timed in a process of its own, since the engine specialises a picker for the measure
- * of load that it has seen, and most applications have one.
+ * process; and what it costs to follow a list of 10,000 endpoints. Each balancer is timed in a process of its own,
+ * since the engine specialises a picker for the measure of load that it has seen, and most applications have one.
  */
-
-export const BALANCERS = [
-  'p2c, peak EWMA',
-  'p2c, pending requests',
-  'roundRobin',
-  'random',
-  'leastRequest',
-  'p2c, weights 1 to 4',
-  'roundRobin, weights 1 to 4',
-  'random, weights 1 to 4',
-] as const;
-
-export type BalancerName = (typeof BALANCERS)[number];
 
 export interface PickResult {
   readonly balancer: BalancerName;
@@ -31,7 +19,33 @@ export interface PickResult {
   readonly ratioToInlined: number;
 }
 
-const LIMIT_MS = 60_000;
+/** What else a balancer costs with many endpoints. */
+export interface UpkeepResult {
+  readonly endpoints: number;
+  /** To make the picker of a service. */
+  readonly buildMs: number;
+  /** What the picker holds of its own, after its first pick. */
+  readonly bytes: number;
+  /** An endpoint leaves or joins the list; with the next pick. */
+  readonly changeUs: number;
+  /** An endpoint is shut or opened; with the next pick. */
+  readonly shutUs: number;
+  /** A pick with the report of the answer to it, as in a service that is asked one request after the other. */
+  readonly pickAndSettleNs: number;
+  /** The first pick after a second without one. */
+  readonly afterSecondUs: number;
+}
+
+export interface BalancerResult {
+  readonly balancer: BalancerName;
+  readonly picks: readonly PickResult[];
+  readonly upkeep: UpkeepResult;
+  /** Garbage of a pick in bytes, without that of Math.random. */
+  readonly bytesPerPick: number;
+}
+
+const LIMIT_MS = 90_000;
+const NODE_ARGS = ['--expose-gc'];
 
 /** Times every balancer on every size, with none and with half of the endpoints shut. */
 export async function run({
@@ -40,11 +54,14 @@ export async function run({
 }: {
   readonly node?: string;
   readonly quick?: boolean;
-} = {}): Promise<PickResult[]> {
-  const results: PickResult[] = [];
-  for (const balancer of BALANCERS) {
+} = {}): Promise<BalancerResult[]> {
+  const results: BalancerResult[] = [];
+  for (const balancer of Object.keys(BALANCERS) as BalancerName[]) {
+    const options = { node, nodeArgs: NODE_ARGS, core: 'client' } as const;
     const args = [balancer, quick ? 'quick' : 'full'];
-    results.push(...(await measured<PickResult[]>({ node, script: 'pick-process.js', args, core: 'client' }, LIMIT_MS)));
+    const timed = await measured<Pick<BalancerResult, 'picks' | 'upkeep'>>({ ...options, script: 'pick-process.js', args }, LIMIT_MS);
+    const bytesPerPick = await measured<number>({ ...options, script: 'pick-garbage-process.js', args }, LIMIT_MS);
+    results.push({ balancer, ...timed, bytesPerPick });
   }
   return results;
 }

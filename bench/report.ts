@@ -1,7 +1,11 @@
+import type { FleetResults } from './fleet.js';
+import { fleetLines, fleetTargets } from './fleet-report.js';
 import type { MemoryResult } from './memory.js';
-import type { PickResult } from './pick.js';
+import type { BalancerResult } from './pick.js';
+import { pickLines } from './pick-report.js';
 import { IN_FLIGHT, type RequestResult } from './requests.js';
 import type { StackResult } from './stack.js';
+import { table } from './table.js';
 import { memoryTargets, pickTargets, requestTargets, stackTargets, type Target } from './targets.js';
 
 /** Everything that was measured with one Node. What was left out is absent. */
@@ -9,8 +13,9 @@ export interface NodeResults {
   readonly version: string;
   readonly requests?: readonly RequestResult[];
   readonly stacks?: readonly StackResult[];
-  readonly picks?: readonly PickResult[];
+  readonly picks?: readonly BalancerResult[];
   readonly memory?: MemoryResult;
+  readonly fleets?: readonly FleetResults[];
 }
 
 /** The page that docs/benchmarks.md is. */
@@ -28,12 +33,13 @@ export function report(machine: readonly string[], date: string | undefined, nod
   ].join('\n');
 }
 
-function ofNode({ version, requests, stacks, picks, memory }: NodeResults): string[] {
+function ofNode({ version, requests, stacks, picks, memory, fleets }: NodeResults): string[] {
   const targets = [
     ...(requests === undefined ? [] : requestTargets(requests)),
     ...(stacks === undefined ? [] : stackTargets(stacks)),
     ...(picks === undefined ? [] : pickTargets(picks)),
     ...(memory === undefined ? [] : memoryTargets(memory)),
+    ...(fleets === undefined ? [] : fleetTargets(fleets)),
   ];
   return [
     `## Node ${version}`,
@@ -43,6 +49,7 @@ function ofNode({ version, requests, stacks, picks, memory }: NodeResults): stri
     ...(stacks === undefined ? [] : stackLines(stacks)),
     ...(picks === undefined ? [] : pickLines(picks)),
     ...(memory === undefined ? [] : memoryLines(memory)),
+    ...(fleets === undefined ? [] : fleetLines(fleets)),
   ];
 }
 
@@ -91,38 +98,13 @@ function stackLines(results: readonly StackResult[]): string[] {
   ];
 }
 
-function pickLines(results: readonly PickResult[]): string[] {
-  const balancers = [...new Set(results.map(({ balancer }) => balancer))];
-  const sizes = [...new Set(results.map(({ endpoints }) => endpoints))];
-  const cell = (balancer: string, size: number, half: boolean) => {
-    const found = results.find((each) => each.balancer === balancer && each.endpoints === size && each.shut > 0 === half);
-    return found === undefined ? '' : `${found.nsPerPick.toFixed(0)} (${found.ratioToInlined.toFixed(1)})`;
-  };
-  const rows = (half: boolean) => balancers.map((balancer) => [balancer, ...sizes.map((size) => cell(balancer, size, half))]);
-  const header = ['', ...sizes.map((size) => size.toLocaleString('en'))];
-  return [
-    '### Picks',
-    '',
-    'Nanoseconds a pick by number of endpoints and, in brackets, as a multiple of a random pick that is written out in the loop.',
-    '',
-    ...table(header, rows(false)),
-    'With half of the endpoints shut:',
-    '',
-    ...table(header, rows(true)),
-  ];
-}
-
-function memoryLines({ endpoints, unusedBytes, idleBytes, requests, growthBytes }: MemoryResult): string[] {
+function memoryLines({ endpoints, unusedBytes, idleBytes, connectionBytes, defaultBytes, requests, growthBytes }: MemoryResult): string[] {
   return [
     '### Memory',
     '',
-    `With ${endpoints.toLocaleString('en')} endpoints: ${unusedBytes.toFixed(0)} bytes for one that was never used, ${idleBytes.toFixed(0)} for one that was used and is idle again.`,
+    `With ${endpoints.toLocaleString('en')} endpoints: ${unusedBytes.toFixed(0)} bytes for one that was never used, ${idleBytes.toFixed(0)} for one that was used and is idle again; ${connectionBytes.toFixed(0)} more while a connection to it is open.`,
+    `A mesh as it comes, with the tables of its default balancer, holds ${(defaultBytes / 2 ** 20).toFixed(1)} MiB for all of them before any connection.`,
     `Over ${requests.toLocaleString('en')} requests the heap grew by ${(growthBytes / 1_024).toFixed(0)} KiB.`,
     '',
   ];
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(header), line(header.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line), ''];
 }

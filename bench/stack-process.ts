@@ -47,6 +47,7 @@ const MAKE: Record<StackName, () => Promise<() => Promise<unknown>>> = {
       events: new EventEmitter(),
       deadlines: new DeadlineQueue(clock),
       cache,
+      hostOf: (name) => name,
       inMeshContext: (work) => work(),
       refusal: () => undefined,
     });

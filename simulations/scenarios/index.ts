@@ -4,6 +4,7 @@ import { dilution } from './dilution.js';
 import { doubtfulReports } from './doubtful-reports.js';
 import { halfSlow } from './half-slow.js';
 import { oneSlowOfEleven, twoSlowOfEleven } from './one-slow-of-eleven.js';
+import { scale } from './scale.js';
 import { smallSets } from './small-sets.js';
 import { subsets } from './subsets.js';
 import { theory } from './theory.js';
@@ -19,4 +20,5 @@ export const SCENARIOS: readonly Scenario[] = [
   dialogue,
   oneSlowOfEleven,
   twoSlowOfEleven,
+  scale,
 ];

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Clock, Timer } from '../core/clock.js';
 import type { Instance } from '../core/endpoint.js';
 import { ConfigError } from '../core/errors.js';
+import { jittered } from '../core/jitter.js';
 import { durationMs, knownKeys, wholeNumberIn } from '../core/options-check.js';
 import type { Random } from '../core/random.js';
 import type { ListMemory, RememberedList } from './list-memory.js';
@@ -202,7 +203,8 @@ export class DiskSnapshot implements ListMemory {
     } catch (error) {
       this.tell('write', error);
     }
-    if (!this.isDue && !this.closed) this.writeIn(Math.min(settings.maxAgeMs / REFRESHES_PER_LIFE, LONGEST_REFRESH_MS));
+    if (!this.isDue && !this.closed)
+      this.writeIn(jittered(Math.min(settings.maxAgeMs / REFRESHES_PER_LIFE, LONGEST_REFRESH_MS), this.init.random));
   }
 
   private async textOf({ service, revision, instances }: CurrentList): Promise<string> {

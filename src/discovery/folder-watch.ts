@@ -1,6 +1,8 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Clock, Timer } from '../core/clock.js';
+import { jittered } from '../core/jitter.js';
+import type { Random } from '../core/random.js';
 
 /** Editors and deployments make several events of one change: they are taken together. */
 const SETTLE_MS = 50;
@@ -8,7 +10,7 @@ const SETTLE_MS = 50;
 const LONGEST_SETTLE_MS = 500;
 
 /**
- * Tells when something in a folder may have changed: within moments where the system says so, and every
+ * Tells when something in a folder may have changed: within moments where the system says so, and within
  * `pollMs` in any case, because notifications get lost (network file systems, containers, a folder that was
  * deleted and made anew) and because leases expire without any event.
  *
@@ -27,7 +29,7 @@ export class FolderWatch {
   /** `onChange` gets the names of the files that may have changed, or undefined where it may be any of them. */
   constructor(
     private readonly folder: string,
-    private readonly clock: Clock,
+    private readonly host: { readonly clock: Clock; readonly random: Random },
     private readonly pollMs: number,
     private readonly onChange: (names: ReadonlySet<string> | undefined) => void,
   ) {}
@@ -53,11 +55,15 @@ export class FolderWatch {
 
   /** Armed before the look itself, so that nothing that goes wrong there ends the polling. */
   private armPoll(): void {
-    this.pollTimer = this.clock.setTimer(() => {
-      this.armPoll();
-      this.reopen();
-      this.onChange(undefined);
-    }, this.pollMs);
+    const { clock, random } = this.host;
+    this.pollTimer = clock.setTimer(
+      () => {
+        this.armPoll();
+        this.reopen();
+        this.onChange(undefined);
+      },
+      jittered(this.pollMs, random),
+    );
     this.pollTimer.unref();
   }
 
@@ -93,12 +99,12 @@ export class FolderWatch {
   /** Waits for the folder to come to rest, within limits. The system does not always say which file it was. */
   private noticed(name: string | null): void {
     if (this.closed) return;
-    const nowMs = this.clock.now();
+    const nowMs = this.host.clock.now();
     if (this.settleTimer === undefined) this.firstEventMs = nowMs;
     this.names.add(name ?? '');
     this.settleTimer?.cancel();
     const delayMs = Math.min(SETTLE_MS, Math.max(0, this.firstEventMs + LONGEST_SETTLE_MS - nowMs));
-    this.settleTimer = this.clock.setTimer(() => this.settled(), delayMs);
+    this.settleTimer = this.host.clock.setTimer(() => this.settled(), delayMs);
     this.settleTimer.unref();
   }
 

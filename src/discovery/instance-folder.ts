@@ -56,7 +56,7 @@ export class InstanceFolder implements Discovery {
     this.watches.add(watch);
     this.names.useClock(host.clock);
     if (this.folderWatch === undefined) {
-      this.folderWatch = new FolderWatch(this.folder, host.clock, this.pollMs, (names) => this.refresh(names));
+      this.folderWatch = new FolderWatch(this.folder, host, this.pollMs, (names) => this.refresh(names));
       this.folderWatch.start();
     }
     this.refresh(undefined);

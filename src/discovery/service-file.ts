@@ -52,7 +52,7 @@ export class ServiceFile implements Discovery {
     this.watches.add(watch);
     this.names.useClock(host.clock);
     if (this.folder === undefined) {
-      this.folder = new FolderWatch(dirname(this.path), host.clock, this.pollMs, (names) => {
+      this.folder = new FolderWatch(dirname(this.path), host, this.pollMs, (names) => {
         if (names === undefined || this.mayConcern(names)) this.read();
       });
       this.folder.start();

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Timer } from '../core/clock.js';
 import type { Discovery, DiscoveryHost, InstanceInput, Stop } from '../core/discovery.js';
 import { reportFault } from '../core/events.js';
+import { jittered } from '../core/jitter.js';
 
 /** What a source said, in the order in which it said it. */
 export type News =
@@ -69,7 +70,7 @@ export class SourceWatch {
     } catch (error) {
       hear({ kind: 'failed', error });
       if (watch.over) return;
-      this.retryTimer = this.host.clock.setTimer(() => this.begin(), this.retryMs);
+      this.retryTimer = this.host.clock.setTimer(() => this.begin(), jittered(this.retryMs, this.host.random));
       this.retryTimer.unref();
     }
     // Somebody who heard what was said at once may have stopped the watch before there was a way to.

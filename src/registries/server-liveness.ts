@@ -1,4 +1,12 @@
 import type { Clock, Timer } from '../core/clock.js';
+import { jittered } from '../core/jitter.js';
+import type { Random } from '../core/random.js';
+
+/** The time, and the chance by which it is spread. */
+export interface LivenessHost {
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 /** Somebody who waits for news of a server. */
 export interface LivenessWatcher {
@@ -11,7 +19,7 @@ export interface LivenessWatcher {
  *
  * A watch of a quiet service and a watch on a dead server look alike: nothing comes. But a source with many services hears
  * something of one of them most of the time. When none of them heard anything of a server for a while, one tiny question
- * settles it.
+ * settles it. All processes that watch a quiet server heard the same last word from it, so each asks at a time of its own.
  */
 export class ServerLiveness<Watcher extends LivenessWatcher = LivenessWatcher> {
   private readonly servers = new Map<string, WatchedServer<Watcher>>();
@@ -21,7 +29,7 @@ export class ServerLiveness<Watcher extends LivenessWatcher = LivenessWatcher> {
    * aborted when nobody watches the server any more.
    */
   constructor(
-    private readonly clock: Clock,
+    private readonly host: LivenessHost,
     private readonly livenessMs: number,
     private readonly probe: (server: string, watcher: Watcher, signal: AbortSignal) => Promise<void>,
   ) {}
@@ -35,7 +43,7 @@ export class ServerLiveness<Watcher extends LivenessWatcher = LivenessWatcher> {
   join(server: string, watcher: Watcher): () => void {
     let watched = this.servers.get(server);
     if (watched === undefined) {
-      watched = new WatchedServer(this.clock, this.livenessMs, (first, signal) => this.probe(server, first, signal));
+      watched = new WatchedServer(this.host, this.livenessMs, (first, signal) => this.probe(server, first, signal));
       this.servers.set(server, watched);
     }
     const joined = watched;
@@ -58,16 +66,21 @@ export class ServerLiveness<Watcher extends LivenessWatcher = LivenessWatcher> {
 class WatchedServer<Watcher extends LivenessWatcher> {
   readonly watchers = new Set<Watcher>();
   private readonly controller = new AbortController();
+  private readonly clock: Clock;
   private heardAtMs: number;
+  /** After how long without news this one is asked the next time. */
+  private quietMs: number;
   private timer: Timer | undefined = undefined;
 
   constructor(
-    private readonly clock: Clock,
+    private readonly host: LivenessHost,
     private readonly livenessMs: number,
     private readonly probe: (watcher: Watcher, signal: AbortSignal) => Promise<void>,
   ) {
-    this.heardAtMs = clock.now();
-    this.lookIn(livenessMs);
+    this.clock = host.clock;
+    this.heardAtMs = this.clock.now();
+    this.quietMs = jittered(livenessMs, host.random);
+    this.lookIn(this.quietMs);
   }
 
   heard(): void {
@@ -85,7 +98,7 @@ class WatchedServer<Watcher extends LivenessWatcher> {
   }
 
   private look(): void {
-    const leftMs = this.heardAtMs + this.livenessMs - this.clock.now();
+    const leftMs = this.heardAtMs + this.quietMs - this.clock.now();
     const [first] = this.watchers;
     if (leftMs > 0 || first === undefined) this.lookIn(leftMs);
     else this.ask(first);
@@ -104,7 +117,8 @@ class WatchedServer<Watcher extends LivenessWatcher> {
         },
       )
       .finally(() => {
-        if (!signal.aborted) this.lookIn(this.livenessMs);
+        this.quietMs = jittered(this.livenessMs, this.host.random);
+        if (!signal.aborted) this.lookIn(this.quietMs);
       });
   }
 }

@@ -16,7 +16,8 @@ export interface ConnectionOptions {
   readonly idleMs?: number | undefined;
   /**
    * How old the connections to an endpoint may become, in milliseconds, before new ones take their place; what
-   * they carry then finishes. Lets traffic follow changes behind a load balancer. Above 0; default Infinity.
+   * they carry then finishes. Lets traffic follow changes behind a load balancer. Each time up to a fifth shorter, by
+   * chance, so that clients which came together do not all connect anew at once. Above 0; default Infinity.
    */
   readonly maxAgeMs?: number | undefined;
   /** How long making a connection may take, in milliseconds. Above 0; default 5,000. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Send } from '../core/policy.js';
+import type { Random } from '../core/random.js';
 import type { ConnectionSettings, TlsOptions } from './connection-options.js';
 
 /**
@@ -34,6 +35,8 @@ export interface TransportScope {
   readonly service: string;
   /** Timers and latencies go by this clock. */
   readonly clock: Clock;
+  /** What is drawn is drawn from this, such as by how much the age of connections differs. */
+  readonly random: Random;
   /** How connections are kept. */
   readonly connections: ConnectionSettings;
   /** What TLS is made of; undefined for Node's own. */

@@ -3,6 +3,7 @@ import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Call } from '../core/call.js';
 import type { Timer } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
+import { jittered } from '../core/jitter.js';
 import type { Reply } from '../core/reply.js';
 import type { Payload, RequestBody } from '../core/request-body.js';
 import { Connector } from './connector.js';
@@ -95,7 +96,7 @@ class PooledConnection implements Connection {
   }
 
   private open(): PoolType {
-    const { connections, clock } = this.scope;
+    const { connections, clock, random } = this.scope;
     const connector = new Connector(this.scope);
     const pool = new Pool(this.endpoint.origin, {
       connections: connections.max,
@@ -108,7 +109,7 @@ class PooledConnection implements Connection {
     });
     this.connector = connector;
     this.pool = pool;
-    if (connections.maxAgeMs !== Number.POSITIVE_INFINITY) this.tooOldAtMs = clock.now() + connections.maxAgeMs;
+    if (connections.maxAgeMs !== Number.POSITIVE_INFINITY) this.tooOldAtMs = clock.now() + jittered(connections.maxAgeMs, random);
     this.watchIdle();
     return pool;
   }

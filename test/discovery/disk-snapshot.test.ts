@@ -100,7 +100,9 @@ describe('a snapshot on disk', () => {
     await until(() => clock.pendingTimers > 0, 'the next write');
     await clock.advance(10_000);
     await until(() => statSync(path).ino !== ino, 'the next file');
-    assert.equal((await process(path, { clock }).recall('users'))?.ageMs, 0);
+    // Refreshed by chance up to a fifth earlier, so the file is that old at most.
+    const { ageMs = Number.NaN } = (await process(path, { clock }).recall('users')) ?? {};
+    assert.ok(ageMs >= 0 && ageMs <= 2_000, `${ageMs} ms`);
   });
 
   it('counts the age of a list from the time when its source began to fail', async (test) => {

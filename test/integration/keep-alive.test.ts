@@ -204,6 +204,22 @@ describe('connections', () => {
     await until(() => there.sockets.size <= 1, 'the old ones are closed');
   });
 
+  it('become too old at different times in different processes', async () => {
+    const there = await replica();
+    const acceptedAfterMs = async (ms: number, chance: number): Promise<number> => {
+      const clock = new VirtualClock();
+      const connections = { max: 1, maxAgeMs: 10_000, idleMs: 60_000 };
+      const mesh = meshOf([there.url], { connections }, { clock, random: { next: () => chance } });
+      const before = there.accepted;
+      await get(mesh);
+      await clock.advance(ms);
+      await get(mesh);
+      return there.accepted - before;
+    };
+    assert.deepEqual([await acceptedAfterMs(8_900, 0.5), await acceptedAfterMs(9_100, 0.5)], [1, 2]);
+    assert.deepEqual([await acceptedAfterMs(9_800, 0), await acceptedAfterMs(10_000, 0)], [1, 2]);
+  });
+
   it('that are too old finish what they carry', async () => {
     const there = await replica();
     const clock = new VirtualClock();

@@ -9,11 +9,11 @@ interface Guest extends LivenessWatcher {
 
 const unharmed = (name: string): Guest => ({ name, dead: () => assert.fail('the server answers') });
 
-function liveness() {
+function liveness(chance = 0) {
   const clock = new VirtualClock();
   const probes: string[] = [];
   const state = { answer: async (_signal: AbortSignal): Promise<void> => {} };
-  const subject = new ServerLiveness<Guest>(clock, 30_000, (server, { name }, signal) => {
+  const subject = new ServerLiveness<Guest>({ clock, random: { next: () => chance } }, 30_000, (server, { name }, signal) => {
     probes.push(`${server} for ${name}`);
     return state.answer(signal);
   });
@@ -94,5 +94,18 @@ describe('the watch on silent servers', () => {
     assert.equal(clock.pendingTimers, 0);
     await clock.advance(100_000);
     assert.deepEqual(probes, []);
+  });
+
+  it('asks earlier by chance, so that processes which heard the same last word do not all ask at once', async () => {
+    const askedAtMs: number[] = [];
+    for (const chance of [0, 0.25, 0.5, 0.75]) {
+      const { clock, probes, subject } = liveness(chance);
+      subject.join('a', unharmed('first'));
+      await clock.advance(7_000);
+      subject.heard('a');
+      while (probes.length === 0) await clock.advance(100);
+      askedAtMs.push(clock.now());
+    }
+    assert.deepEqual(askedAtMs, [37_000, 35_500, 34_000, 32_500]);
   });
 });

@@ -6,6 +6,7 @@ import { Call } from '../../src/core/call.js';
 import { systemClock } from '../../src/core/clock.js';
 import { Endpoint } from '../../src/core/endpoint.js';
 import { MeshError } from '../../src/core/errors.js';
+import { systemRandom } from '../../src/core/random.js';
 import type { Reply } from '../../src/core/reply.js';
 import type { RequestBody } from '../../src/core/request-body.js';
 import { connectionOptions } from '../../src/transport/connection-options.js';
@@ -43,6 +44,7 @@ function connect(
   const connection = undiciTransport().connect(endpoint, {
     service: 'users',
     clock: systemClock,
+    random: systemRandom,
     connections,
     tls: undefined,
     inMeshContext: (work) => work(),
@@ -126,6 +128,7 @@ describe('the undici transport', () => {
     const connection = undiciTransport().connect(endpoint, {
       service: 'users',
       clock: systemClock,
+      random: systemRandom,
       connections: connectionOptions('connections'),
       tls: undefined,
       inMeshContext: (work) => work(),

@@ -25,6 +25,14 @@ const REVIEW_MS = 250;
 const ALWAYS_ALL = 4;
 const ALL_WHEN_BUSY = 16;
 
+/**
+ * A report that promises an answer only after twice the usual time is left in the pool: the reports of slow servers are
+ * what is left there when those of the fast ones are used up or on their way.
+ */
+const PATIENCE = 2;
+/** Of an answer's latency, so much goes into the usual time. */
+const NEWEST = 1 / 64;
+
 /** A server that says it is faster than an eighth of what its answers take is not believed. */
 const BELIEVED = 1 / 8;
 
@@ -43,6 +51,8 @@ export class AdaptivePicker implements Picker, ViewListener {
   private readonly stopListening: () => void;
   /** What an answer took, beside what the server says that it takes. */
   private readonly answers = new MeanTimes();
+  /** What an answer takes on average, over all endpoints, in milliseconds. */
+  private usualMs = 0;
   private turn = 0;
   private reviewAtMs = Number.NEGATIVE_INFINITY;
 
@@ -81,6 +91,7 @@ export class AdaptivePicker implements Picker, ViewListener {
       return;
     }
     this.answers.learn(slot, latencyMs);
+    this.usualMs = this.usualMs === 0 ? latencyMs : this.usualMs + (latencyMs - this.usualMs) * NEWEST;
     const { report } = this;
     const reports = reply !== undefined && readLoadReport(reply, report) && report.requestsInFlight >= 0;
     this.reporters.heard(slot, reports);
@@ -113,7 +124,9 @@ export class AdaptivePicker implements Picker, ViewListener {
   private byReport(view: PickableView, nowMs: number): Endpoint | undefined {
     this.turn = (this.turn + 1) % EXPLORE_EVERY;
     if (this.turn === 0) return undefined;
-    for (let slot = this.pool.take(view, nowMs); slot >= 0; slot = this.pool.take(view, nowMs)) {
+    const { pool } = this;
+    const limitMs = this.usualMs * PATIENCE;
+    for (let slot = pool.take(view, nowMs, limitMs); slot >= 0; slot = pool.take(view, nowMs, limitMs)) {
       const endpoint = view.bySlot[slot];
       // It may have reported while its priority was the one in use.
       if (endpoint !== undefined && view.offers(endpoint)) return endpoint;

@@ -57,10 +57,10 @@ export class ReportPool {
   }
 
   /**
-   * The slot of an endpoint whose report is among the best, which is thereby used up; -1 where there are no reports that
-   * count. A report of fewer requests than this client itself has there was made before they came.
+   * The slot of an endpoint whose report is among the best, which is thereby used up; -1 where no report promises an
+   * answer within `limitMs`. A report of fewer requests than this client itself has there was made before they came.
    */
-  take({ cells }: PickableView, nowMs: number): number {
+  take({ cells }: PickableView, nowMs: number, limitMs: number): number {
     const { slots, requests, serviceMs, stamps, endsMs, scores } = this;
     let lowest = Number.POSITIVE_INFINITY;
     for (let index = 0; index < this.size; index++) {
@@ -72,7 +72,7 @@ export class ReportPool {
       scores[index] = score;
       if (score < lowest) lowest = score;
     }
-    if (this.size === 0) return -1;
+    if (this.size === 0 || lowest > limitMs) return -1;
     const bound = lowest * AS_GOOD;
     let best = 0;
     let oldestMs = Number.POSITIVE_INFINITY;

@@ -44,8 +44,9 @@ export class Agents {
 
   constructor(
     private readonly settings: ConsulSettings,
-    { clock, random }: DiscoveryHost,
+    host: DiscoveryHost,
   ) {
+    const { clock, random } = host;
     this.clock = clock;
     const { addresses, tls, livenessMs, requestTimeoutMs } = settings;
     this.servers = new ServerList(addresses, random);
@@ -56,7 +57,7 @@ export class Agents {
       advice: "set address to that of a running agent, as in 'http://127.0.0.1:8500'",
     });
     this.token = new TokenSource(settings);
-    this.liveness = new ServerLiveness(clock, livenessMs, async (server, _watcher, signal) => {
+    this.liveness = new ServerLiveness(host, livenessMs, async (server, _watcher, signal) => {
       // Needs no permission, and the agent has to ask a server for it: so both are alive.
       await this.client.request({ server, path: '/v1/status/leader', timeoutMs: requestTimeoutMs, signal });
     });

@@ -47,8 +47,7 @@ export function etcdDiscovery(options: EtcdDiscoveryOptions = {}): Discovery {
     let connection = connections.get(host);
     if (connection === undefined) {
       const gateway = new Gateway(settings, host);
-      const { clock } = host;
-      const liveness = new ServerLiveness<MemberWatcher>(clock, settings.livenessMs, (server, { purpose }, signal) =>
+      const liveness = new ServerLiveness<MemberWatcher>(host, settings.livenessMs, (server, { purpose }, signal) =>
         gateway.probe(server, purpose, signal),
       );
       connection = { gateway, liveness, watches: new Set() };

@@ -1,5 +1,6 @@
 import type { Timer } from '../../core/clock.js';
 import type { DiscoverySink } from '../../core/discovery.js';
+import { jittered } from '../../core/jitter.js';
 import { othersTurn } from '../pause.js';
 import type { LivenessWatcher, ServerLiveness } from '../server-liveness.js';
 import { type Session, SessionLoop } from '../session-loop.js';
@@ -115,14 +116,15 @@ export class ServiceWatch {
   }
 
   private async follow(server: string, session: Session, ending: AbortController): Promise<void> {
-    const { clock } = this.gateway.host;
+    const { clock, random } = this.gateway.host;
+    const quietMs = jittered(QUIET_MS, random);
     const leave = this.liveness.join(server, { purpose: this.purpose, dead: (error) => ending.abort(error) });
     this.liveness.heard(server);
     const beganMs = clock.now();
     let heardMs = beganMs;
     let quietTimer: Timer | undefined;
     const checkQuiet = (): void => {
-      const leftMs = heardMs + QUIET_MS - clock.now();
+      const leftMs = heardMs + quietMs - clock.now();
       if (leftMs <= 0) {
         ending.abort(QUIET);
       } else {

@@ -3,7 +3,6 @@
  *
  * @packageDocumentation
  */
-import type { Clock } from '../../core/clock.js';
 import type { Discovery, DiscoveryHost, DiscoverySink, Stop } from '../../core/discovery.js';
 import { UnknownServiceError } from '../../core/errors.js';
 import { ServerLiveness } from '../server-liveness.js';
@@ -57,7 +56,7 @@ class KubernetesDiscovery implements Discovery {
       sink.failed(new UnknownServiceError(service, SOURCE));
       return () => {};
     }
-    this.shared ??= this.share(host.clock);
+    this.shared ??= this.share(host);
     const watch = new ServiceWatch({
       ...this.shared,
       service,
@@ -82,9 +81,9 @@ class KubernetesDiscovery implements Discovery {
     this.shared = undefined;
   }
 
-  private share(clock: Clock): Shared {
+  private share(host: DiscoveryHost): Shared {
     const { access, livenessMs, requestTimeoutMs } = this.settings;
-    const api = new SliceApi(access, clock, requestTimeoutMs);
-    return { api, liveness: new ServerLiveness(clock, livenessMs, (_server, _watcher, signal) => api.probe(signal)) };
+    const api = new SliceApi(access, host.clock, requestTimeoutMs);
+    return { api, liveness: new ServerLiveness(host, livenessMs, (_server, _watcher, signal) => api.probe(signal)) };
   }
 }

@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Client, Stat } from 'node-zookeeper-client';
 import type { Clock } from '../../core/clock.js';
+import type { Random } from '../../core/random.js';
 import { RegistryError } from '../registry-error.js';
 import { FrameReader, pingFrame, readNotification, replaceCode, replyHeader, setWatchesFrame, XID } from './frames.js';
 import { Liveness } from './liveness.js';
@@ -30,6 +31,7 @@ export interface ConnectionInit {
   readonly asIfUnseen: boolean;
   readonly watches: WatchTable;
   readonly clock: Clock;
+  readonly random: Random;
   /** Nobody wants the connection any more: ends its opening. */
   readonly signal: AbortSignal;
   /** Called once, at once when a connection that was established ends. */
@@ -76,6 +78,7 @@ export class Connection {
     const { requestTimeoutMs } = settings;
     this.liveness = new Liveness({
       clock: init.clock,
+      random: init.random,
       requestTimeoutMs,
       ping: () => this.send(pingFrame()),
       silent: () => this.end(this.failure(`did not answer within ${requestTimeoutMs} ms`)),

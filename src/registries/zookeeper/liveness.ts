@@ -1,10 +1,13 @@
 import type { Clock, Timer } from '../../core/clock.js';
+import { jittered } from '../../core/jitter.js';
+import type { Random } from '../../core/random.js';
 
 /** Pings in a session's time, as with the other clients. */
 const PINGS_PER_SESSION = 3;
 
 export interface LivenessInit {
   readonly clock: Clock;
+  readonly random: Random;
   readonly requestTimeoutMs: number;
   ping(): void;
   /** Something was sent `requestTimeoutMs` ago and nothing at all has come since. */
@@ -26,10 +29,14 @@ export class Liveness {
   /** Pings from now on: the server has to hear of the session, and an idle connection may be a dead one. */
   pingWithin(sessionTimeoutMs: number): void {
     if (this.isStopped) return;
-    this.pingTimer = this.init.clock.setTimer(() => {
-      this.init.ping();
-      this.pingWithin(sessionTimeoutMs);
-    }, sessionTimeoutMs / PINGS_PER_SESSION);
+    const { clock, random } = this.init;
+    this.pingTimer = clock.setTimer(
+      () => {
+        this.init.ping();
+        this.pingWithin(sessionTimeoutMs);
+      },
+      jittered(sessionTimeoutMs / PINGS_PER_SESSION, random),
+    );
     this.pingTimer.unref();
   }
 

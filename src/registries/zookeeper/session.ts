@@ -141,6 +141,7 @@ export class ZooKeeperSession {
           asIfUnseen: this.turnedAway >= settings.servers.length,
           watches,
           clock: host.clock,
+          random: host.random,
           signal,
           onEnd: (connection, reason) => {
             this.lost(connection);

@@ -7,7 +7,7 @@ import { weightedView } from '../endpoints.js';
 function pooled(endpoints = 20) {
   const { view, endpoints: all } = weightedView(Array.from({ length: endpoints }, () => 1));
   const pool = new ReportPool();
-  return { pool, view, all, take: (nowMs = 0) => pool.take(view, nowMs) };
+  return { pool, view, all, take: (nowMs = 0, limitMs = Number.POSITIVE_INFINITY) => pool.take(view, nowMs, limitMs) };
 }
 
 test('the report with the lowest (requests + 1) x service time is taken, and each only once', () => {
@@ -64,4 +64,11 @@ test('of more than sixteen the oldest is forgotten, and what an endpoint said ca
   const taken: number[] = [];
   for (let slot = take(20); slot >= 0; slot = take(20)) taken.push(slot);
   assert.deepEqual(taken, [4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+});
+
+test('a report that promises an answer too late is left', () => {
+  const { pool, take } = pooled();
+  pool.put(0, 1, 10, 0);
+  assert.equal(take(0, 19), -1);
+  assert.equal(take(0, 20), 0);
 });
