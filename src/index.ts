@@ -12,7 +12,6 @@ export type { AffinityKey } from './balancing/hashing/affinity-key.js';
 export type { AffinityOptions } from './balancing/hashing/affinity-options.js';
 export { type MaglevOptions, maglev } from './balancing/hashing/maglev.js';
 export { type RingHashOptions, ringHash } from './balancing/hashing/ring-hash.js';
-export { type LatencyEwmaOptions, latencyEwma } from './balancing/latency-ewma.js';
 export { type LeastRequestOptions, leastRequest } from './balancing/least-request.js';
 export type { Load, LoadMeasure } from './balancing/load.js';
 export { type WeightedRoundRobinOptions, weightedRoundRobin } from './balancing/load-reports/weighted-round-robin.js';

@@ -77,8 +77,7 @@ const PENDING = IN_FLIGHT;
 const STRIDE = CELLS;
 const OWED_SINCE = OWING;
 
-/** What `peakEwma` and `latencyEwma` have in common: all but what an answer does to the latency that is remembered. */
-export class PeakEwma implements LoadMeasure {
+class PeakEwma implements LoadMeasure {
   private readonly eighthPerMs: number;
 
   constructor(
@@ -131,7 +130,7 @@ export class PeakEwma implements LoadMeasure {
       const penaltyMs = load === 0 ? this.penaltyMs : Math.min(this.penaltyMs, decayed * FAILURE_FACTOR);
       cells[cell + PEAK] = -Math.max(observedMs, penaltyMs, retryAfterMs, decayed);
     } else if (load >= 0) {
-      cells[cell + PEAK] = this.remembered(load, decayed, observedMs);
+      cells[cell + PEAK] = Math.max(observedMs, decayed);
     } else if (retryAfterMs > 0) {
       return;
     } else {
@@ -139,10 +138,5 @@ export class PeakEwma implements LoadMeasure {
       cells[cell + PEAK] = left > observedMs ? -left : observedMs;
     }
     cells[cell + STAMP] = nowMs;
-  }
-
-  /** What is remembered after an answer that took `observedMs`: `latencyMs` before it, which has decayed to `decayedMs` since. */
-  protected remembered(_latencyMs: number, decayedMs: number, observedMs: number): number {
-    return Math.max(observedMs, decayedMs);
   }
 }

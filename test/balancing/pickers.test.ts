@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { adaptive } from '../../src/balancing/adaptive/adaptive.js';
-import { latencyEwma } from '../../src/balancing/latency-ewma.js';
 import { leastRequest } from '../../src/balancing/least-request.js';
 import { weightedRoundRobin } from '../../src/balancing/load-reports/weighted-round-robin.js';
 import { p2c } from '../../src/balancing/p2c.js';
@@ -25,7 +24,6 @@ const balancers: Record<string, () => Balancer> = {
   roundRobin: () => roundRobin(),
   p2c: () => p2c(),
   'p2c by pending requests': () => p2c({ load: pendingRequests(), fullScanUpTo: 0 }),
-  'p2c by an average of latency': () => p2c({ load: latencyEwma() }),
   adaptive: () => adaptive(),
   leastRequest: () => leastRequest({ fullScanUpTo: 3, choices: 3 }),
   weightedRoundRobin: () => weightedRoundRobin(),

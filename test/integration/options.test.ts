@@ -64,7 +64,7 @@ const BAD: Record<string, readonly [path: string, options: () => object, expecte
   'a balancer that was not called': [
     'services.users.balancer',
     () => ({ services: { users: { balancer: p2c } } }),
-    /a balancer, such as p2c\(\)/,
+    /a balancer, such as adaptive\(\)/,
   ],
   'an unknown host rule': ['services.users.host', () => ({ services: { users: { host: 'users.example' } } }), /'service' or 'endpoint'/],
   'a classifier that is no function': ['defaults.classify', () => ({ defaults: { classify: [500] } }), /a function/],

@@ -1,14 +1,14 @@
 import { ConfigError } from '../../core/errors.js';
 import { knownKeys } from '../../core/options-check.js';
 import type { Balancer } from '../../core/picker.js';
-import { latencyEwma } from '../latency-ewma.js';
 import type { Load } from '../load.js';
+import { peakEwma } from '../peak-ewma.js';
 import { type SubsetOptions, subset } from '../subsetting/subset.js';
 import { AdaptivePicker } from './adaptive-picker.js';
 
 /** Options of `adaptive`. */
 export interface AdaptiveOptions {
-  /** What endpoints are compared by where there are no reports to go by. Default `latencyEwma()`. */
+  /** What endpoints are compared by where there are no reports to go by. Default `peakEwma()`. */
   readonly load?: Load | undefined;
   /**
    * The part of the endpoints that this client uses: the options of `subset`. Default: it uses all of them, because a part
@@ -26,7 +26,7 @@ export interface AdaptiveOptions {
  *    latest reports, and that report is used up (report-pool.ts). Every thirty-second pick is made as if there were none, so
  *    that an endpoint which nobody hears of is found.
  * 2. **No reports**, or from some only: two endpoints are drawn, a slow one as much more rarely as it is slower
- *    (speed-shares.ts), and compared by `load`: the latest latencies, or the silence of one that owes answers, times
+ *    (speed-shares.ts), and compared by `load`: the latest peak of latency, or the silence of one that owes answers, times
  *    the requests in flight.
  * 3. **Few endpoints**: up to four are all compared, and up to sixteen while this client has as many requests in flight
  *    as there are endpoints. With fewer, clients who each see little would all run to the same endpoint.
@@ -46,8 +46,8 @@ export interface AdaptiveOptions {
  */
 export function adaptive(options: AdaptiveOptions = {}): Balancer {
   knownKeys('adaptive', options, ['load', 'subset']);
-  const load = options.load ?? latencyEwma();
-  if (typeof load?.build !== 'function') throw new ConfigError('adaptive.load', 'a measure of load, such as latencyEwma()', load);
+  const load = options.load ?? peakEwma();
+  if (typeof load?.build !== 'function') throw new ConfigError('adaptive.load', 'a measure of load, such as peakEwma()', load);
   const whole: Balancer = { name: 'adaptive', build: ({ view, random }) => new AdaptivePicker(load.build(), view, random) };
   return options.subset === undefined ? whole : { ...subset(whole, options.subset), name: 'adaptive' };
 }

@@ -175,8 +175,8 @@ test('a client that is one of many uses a part of the endpoints', () => {
 });
 
 test('bad options are named', () => {
-  const notALoad: object = { load: 'latencyEwma' };
-  assert.throws(() => adaptive(notALoad), /adaptive\.load must be a measure of load, such as latencyEwma\(\), got 'latencyEwma'/);
+  const notALoad: object = { load: 'peakEwma' };
+  assert.throws(() => adaptive(notALoad), /adaptive\.load must be a measure of load, such as peakEwma\(\), got 'peakEwma'/);
   const unknown: object = { size: 20 };
   assert.throws(() => adaptive(unknown), /adaptive\.size must be one of the options load, subset/);
   assert.throws(() => adaptive({ subset: { size: 0 } }), /subset\.size must be/);
