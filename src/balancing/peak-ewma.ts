@@ -13,8 +13,9 @@ import type { Load, LoadMeasure } from './load.js';
  * it its default.
  *
  * Finagle stores the decayed value at every read, which makes its moving average a decaying maximum: a sample
- * below the present value changes nothing. That is what stands here, without the store, so that a read changes
- * nothing: cost(t) is the largest latency(i) * e^-((t - t(i)) / decayMs).
+ * below the present value changes nothing. That is what stands here, without the store at each read:
+ * cost(t) is the largest latency(i) * e^-((t - t(i)) / decayMs). Where all endpoints are compared, the decayed values
+ * are stored a thousand times in a lifetime, and read as they stand in between.
  *
  * Four things need care:
  *
@@ -64,6 +65,12 @@ const UNMEASURED_MS = 1e12;
 /** A latency of 0, as a coarse or a virtual clock shows it, would read as never measured. */
 const LEAST_LATENCY_MS = 1e-3;
 
+/** A peak that is forgotten is never quite 0, which would read as never measured. */
+const LEAST_PEAK_MS = 1e-9;
+
+/** Peaks that are compared all at once have decayed to within so much of a lifetime: 0.1 %. */
+const FRESH = 1e-3;
+
 /** How much a failure makes an endpoint look slower, and a success after it faster again. */
 const FAILURE_FACTOR = 4;
 
@@ -79,6 +86,7 @@ const OWED_SINCE = OWING;
 
 class PeakEwma implements LoadMeasure {
   private readonly eighthPerMs: number;
+  private refreshAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly decayMs: number,
@@ -95,8 +103,10 @@ class PeakEwma implements LoadMeasure {
     return Math.max(owedMs, peakMs) * (inFlight + 1);
   }
 
-  cheapest({ slots, count, cells }: PickableView, random: Random, nowMs: number): number {
-    const { eighthPerMs } = this;
+  /** Reads the peaks as they were last stored, and stores them decayed now and then: the decay of all would be most of the work. */
+  cheapest(view: PickableView, random: Random, nowMs: number): number {
+    if (nowMs >= this.refreshAtMs) this.refresh(view, nowMs);
+    const { slots, count, cells } = view;
     let best = slots[0] as number;
     let lowest = Number.POSITIVE_INFINITY;
     let ties = 0;
@@ -105,9 +115,8 @@ class PeakEwma implements LoadMeasure {
       const cell = slot * STRIDE;
       const load = cells[cell + PEAK] as number;
       const pending = cells[cell + PENDING] as number;
-      const peakMs = Math.abs(load) / growthOf((nowMs - (cells[cell + STAMP] as number)) * eighthPerMs);
       const owedMs = nowMs - (cells[cell + OWED_SINCE] as number);
-      const cost = load === 0 ? UNMEASURED_MS * pending : Math.max(owedMs, peakMs) * (pending + 1);
+      const cost = load === 0 ? UNMEASURED_MS * pending : Math.max(owedMs, Math.abs(load)) * (pending + 1);
       if (cost < lowest) {
         lowest = cost;
         best = slot;
@@ -118,6 +127,19 @@ class PeakEwma implements LoadMeasure {
       }
     }
     return best;
+  }
+
+  private refresh({ slots, count, cells }: PickableView, nowMs: number): void {
+    this.refreshAtMs = nowMs + this.decayMs * FRESH;
+    for (let place = 0; place < count; place++) {
+      const cell = (slots[place] as number) * STRIDE;
+      const load = cells[cell + PEAK] as number;
+      const ageMs = nowMs - (cells[cell + STAMP] as number);
+      if (load === 0 || ageMs <= 0) continue;
+      const peakMs = Math.max(LEAST_PEAK_MS, Math.abs(load) * Math.exp(-ageMs / this.decayMs));
+      cells[cell + PEAK] = load < 0 ? -peakMs : peakMs;
+      cells[cell + STAMP] = nowMs;
+    }
   }
 
   settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void {

@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { growthOf } from '../../src/balancing/decay.js';
 import type { LoadMeasure } from '../../src/balancing/load.js';
 import { peakEwma } from '../../src/balancing/peak-ewma.js';
-import { LOAD, LOAD_STAMP, OWING } from '../../src/core/endpoint-view.js';
+import type { Endpoint } from '../../src/core/endpoint.js';
+import { CELLS, LOAD, LOAD_STAMP, OWING } from '../../src/core/endpoint-view.js';
 import type { Verdict } from '../../src/core/verdict.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
-import { endpointOf } from './endpoints.js';
+import { endpointOf, weightedView } from './endpoints.js';
 import { exponential } from './traffic.js';
 
 /** A measure with one endpoint's cells. */
@@ -196,4 +197,31 @@ test('bad options are named, with what was expected and what was there', () => {
   assert.throws(() => peakEwma({ penaltyMs: Number.NaN }), /peakEwma\.penaltyMs must be/);
   const misspelt: object = { decay: 5 };
   assert.throws(() => peakEwma(misspelt), /peakEwma\.decay/);
+});
+
+test('a comparison of all endpoints finds one whose cost is the lowest, to 0.2 %, however long ago each was measured', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ latencyMs: fc.integer({ min: 0, max: 500 }), pauseMs: fc.integer({ min: 0, max: 20_000 }), slot: fc.nat(7) }), {
+        minLength: 1,
+        maxLength: 40,
+        size: 'max',
+      }),
+      fc.nat(),
+      (answers, seed) => {
+        const { view, endpoints } = weightedView([1, 1, 1, 1, 1, 1, 1, 1]);
+        const measure = peakEwma().build();
+        const random = seededRandom(seed);
+        let nowMs = 0;
+        for (const { latencyMs, pauseMs, slot } of answers) {
+          nowMs += pauseMs;
+          measure.settle(view.cells, slot * CELLS, endpoints[slot] as Endpoint, 'success', latencyMs, nowMs);
+          const costs = endpoints.map((_, each) => measure.cost(view.cells, each * CELLS, 0, nowMs));
+          const best = measure.cheapest?.(view, random, nowMs) ?? -1;
+          const cost = costs[best] ?? Number.NaN;
+          assert.ok(cost <= Math.min(...costs) * 1.002, `${cost} of ${costs}`);
+        }
+      },
+    ),
+  );
 });

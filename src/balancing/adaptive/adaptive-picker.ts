@@ -1,6 +1,6 @@
 import type { Call } from '../../core/call.js';
 import type { Endpoint } from '../../core/endpoint.js';
-import { CELLS, IN_FLIGHT, type PickableView } from '../../core/endpoint-view.js';
+import type { PickableView } from '../../core/endpoint-view.js';
 import type { Picker } from '../../core/picker.js';
 import type { Random } from '../../core/random.js';
 import type { Reply } from '../../core/reply.js';
@@ -36,10 +36,6 @@ const NEWEST = 1 / 64;
 /** A server that says it is faster than an eighth of what its answers take is not believed. */
 const BELIEVED = 1 / 8;
 
-/** Own copies: see lowest-cost.ts. */
-const STRIDE = CELLS;
-const PENDING = IN_FLIGHT;
-
 /** The picker behind `adaptive`, which says what it does and why. */
 export class AdaptivePicker implements Picker, ViewListener {
   private readonly pool = new ReportPool();
@@ -57,7 +53,7 @@ export class AdaptivePicker implements Picker, ViewListener {
   private reviewAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
-    private readonly measure: LoadMeasure,
+    measure: LoadMeasure,
     private readonly view: PickableView,
     private readonly random: Random,
   ) {
@@ -135,15 +131,10 @@ export class AdaptivePicker implements Picker, ViewListener {
   }
 
   private bySpeed(view: PickableView, nowMs: number): number {
-    const { speeds, random, measure } = this;
-    const { slots, cells } = view;
-    const place = speeds.draw(view, random, -1);
-    const first = slots[place] as number;
-    const second = slots[speeds.draw(view, random, place)] as number;
-    const firstCell = first * STRIDE;
-    const secondCell = second * STRIDE;
-    const firstCost = measure.cost(cells, firstCell, cells[firstCell + PENDING] as number, nowMs);
-    const secondCost = measure.cost(cells, secondCell, cells[secondCell + PENDING] as number, nowMs);
-    return secondCost < firstCost ? second : first;
+    const { speeds, random } = this;
+    const { slots } = view;
+    const first = speeds.draw(view, random, -1);
+    const second = speeds.draw(view, random, first);
+    return this.ofTwo.cheaper(view, slots[first] as number, slots[second] as number, nowMs);
   }
 }

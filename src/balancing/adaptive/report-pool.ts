@@ -5,7 +5,7 @@ import { CELLS, IN_FLIGHT, type PickableView } from '../../core/endpoint-view.js
  * one more, and it says so to one client. Whoever has such a word picks the best of those it has and forgets it.
  *
  * That is what keeps many clients from running to the same server, as they do where each remembers who was idle: of a
- * hundred clients of a hundred servers at 90 % load, requests took 2.5 service times this way, 6.9 with two choices by
+ * hundred clients of a hundred servers at 90 % load, requests took 2.6 service times this way, 6.9 with two choices by
  * the requests that each client has in flight itself, and 2.6 with two choices by what is truly in flight
  * (docs/simulations). Van der Boor, Borst and van Leeuwaarden show why one message a request is enough
  * ("Hyper-Scalable JSQ with Sparse Feedback", 2019); Prequal (Wydrowski et al., NSDI 2024) has such a pool, and fills it

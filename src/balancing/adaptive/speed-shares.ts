@@ -11,12 +11,13 @@ import { roomFor } from './room-for.js';
  * for ever, with idle servers beside them (Hurtado-Lange and Maguluri, 2020, and docs/simulations). Drawn by speed, they
  * do not.
  *
- * Speeds are measured, so they are not quite what they seem: who takes up to twice as long as the fastest counts as one
- * of the fast, and nobody is drawn less often than a tenth as often as these.
+ * Who is as fast as the fleet on average (the mean of the speeds, which the fast ones decide) counts in full, and nobody
+ * is drawn less often than a tenth as often: a speed is measured, and the one that is slowest now has to be seen to mend.
  */
 
-const AS_FAST = 2;
 const LEAST_SHARE = 0.1;
+/** Measured times of equal endpoints differ by some tenths. While none takes longer than so many usual times, all count as even. */
+const CLEARLY_SLOWER = 2;
 const MAX_TRIES = 16;
 
 export class SpeedShares {
@@ -46,18 +47,21 @@ export class SpeedShares {
   /** Works the shares out anew, in time proportional to the number of endpoints. */
   review({ slots, count }: PickableView): void {
     const { times, shares } = this;
-    let fastest = Number.POSITIVE_INFINITY;
+    let speeds = 0;
+    let known = 0;
     for (let place = 0; place < count; place++) {
-      const mean = times.of(slots[place] as number);
-      if (mean > 0 && mean < fastest) fastest = mean;
+      const ms = times.of(slots[place] as number);
+      if (ms === 0) continue;
+      speeds += 1 / ms;
+      known++;
     }
+    const usualMs = known / speeds;
     let even = true;
     for (let place = 0; place < count; place++) {
       const slot = slots[place] as number;
-      const mean = times.of(slot);
-      const share = mean > fastest * AS_FAST ? Math.max(LEAST_SHARE, (fastest * AS_FAST) / mean) : 1;
-      shares[slot] = share;
-      if (share < 1) even = false;
+      const ms = times.of(slot);
+      if (ms > usualMs * CLEARLY_SLOWER) even = false;
+      shares[slot] = ms > usualMs ? Math.max(LEAST_SHARE, usualMs / ms) : 1;
     }
     this.even = even;
   }
