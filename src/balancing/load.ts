@@ -40,6 +40,8 @@ export interface LoadMeasure {
    * measure that is asked for each pick compares in one call. Default: `cost` of each.
    */
   cheapest?(view: PickableView, random: Random, nowMs: number): number;
+  /** Of two slots the one whose endpoint costs less, the first where they cost the same. Default: by the `cost` of each. */
+  cheaper?(view: PickableView, first: number, second: number, nowMs: number): number;
   /** An attempt's verdict is known: notes in the endpoint's two cells what it says about the load. */
   settle(cells: Float64Array, cell: number, endpoint: Endpoint, verdict: Verdict, latencyMs: number, nowMs: number): void;
 }

@@ -78,18 +78,13 @@ export class LowestCostPicker implements Picker {
    * The sums at `second` and at the end are ifs in disguise: both outcomes are as likely, so the processor would
    * guess half of them wrong, and each wrong guess costs as much as the random number.
    */
-  private ofTwo(view: PickableView, nowMs: number): number {
-    const { slots, count } = view;
+  private ofTwo({ slots, count, cells }: PickableView, nowMs: number): number {
+    const { measure } = this;
     const drawn = this.random.next() * count;
     const place = drawn | 0;
     const other = ((drawn - place) * (count - 1)) | 0;
     const first = slots[place] as number;
-    return this.cheaper(view, first, slots[other + 1 + ((other - place) >> 31)] as number, nowMs);
-  }
-
-  /** The one of two slots whose endpoint costs less, and the first where they cost the same. */
-  cheaper({ cells }: PickableView, first: number, second: number, nowMs: number): number {
-    const { measure } = this;
+    const second = slots[other + 1 + ((other - place) >> 31)] as number;
     const firstCell = first * STRIDE;
     const secondCell = second * STRIDE;
     const firstCost = measure.cost(cells, firstCell, cells[firstCell + PENDING] as number, nowMs);

@@ -31,6 +31,9 @@ const balancers: Record<string, () => Balancer> = {
   'a subset of all, p2c': () => subset(p2c(), { size: 10_000, name: 'a client' }),
 };
 
+/** What is known to be on the heap: one number, which the engine keeps there for a pick within a pick. */
+const boxedBytes: Record<string, number> = { prequal: 16 };
+
 /** One thing that happens to a service's endpoints. Indices are taken modulo what there is. */
 const change = fc.oneof(
   {
@@ -140,7 +143,7 @@ for (const [name, make] of Object.entries(balancers)) {
       sharesFlat(50_000);
       const perPick = Math.min(...[1, 2, 3].map(() => sharesFlat(200_000)));
       // A closure or an object would be some tens of bytes; what a run allocates otherwise is spread over its picks.
-      assert.ok(perPick < 2, `${perPick} bytes a pick`);
+      assert.ok(perPick < 2 + (boxedBytes[name] ?? 0), `${perPick} bytes a pick`);
 
       function sharesFlat(picks: number): number {
         globalThis.gc?.();

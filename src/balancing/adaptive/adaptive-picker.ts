@@ -1,6 +1,6 @@
 import type { Call } from '../../core/call.js';
 import type { Endpoint } from '../../core/endpoint.js';
-import type { PickableView } from '../../core/endpoint-view.js';
+import { CELLS, IN_FLIGHT, type PickableView } from '../../core/endpoint-view.js';
 import type { Picker } from '../../core/picker.js';
 import type { Random } from '../../core/random.js';
 import type { Reply } from '../../core/reply.js';
@@ -25,16 +25,12 @@ const REVIEW_MS = 250;
 const ALWAYS_ALL = 4;
 const ALL_WHEN_BUSY = 16;
 
-/**
- * A report that promises an answer only after twice the usual time is left in the pool: the reports of slow servers are
- * what is left there when those of the fast ones are used up or on their way.
- */
-const PATIENCE = 2;
-/** Of an answer's latency, so much goes into the usual time. */
-const NEWEST = 1 / 64;
-
 /** A server that says it is faster than an eighth of what its answers take is not believed. */
 const BELIEVED = 1 / 8;
+
+/** Own copies: see lowest-cost.ts. */
+const STRIDE = CELLS;
+const PENDING = IN_FLIGHT;
 
 /** The picker behind `adaptive`, which says what it does and why. */
 export class AdaptivePicker implements Picker, ViewListener {
@@ -47,13 +43,11 @@ export class AdaptivePicker implements Picker, ViewListener {
   private readonly stopListening: () => void;
   /** What an answer took, beside what the server says that it takes. */
   private readonly answers = new MeanTimes();
-  /** What an answer takes on average, over all endpoints, in milliseconds. */
-  private usualMs = 0;
   private turn = 0;
   private reviewAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
-    measure: LoadMeasure,
+    private readonly measure: LoadMeasure,
     private readonly view: PickableView,
     private readonly random: Random,
   ) {
@@ -67,7 +61,7 @@ export class AdaptivePicker implements Picker, ViewListener {
     const { count } = view;
     if (count > 1 && view.uniform) {
       if (nowMs >= this.reviewAtMs) this.review(view, nowMs);
-      if (this.reporters.allReport) {
+      if (this.pool.size > 0 && this.reporters.allReport) {
         const endpoint = this.byReport(view, nowMs);
         if (endpoint !== undefined) return endpoint;
       }
@@ -87,7 +81,7 @@ export class AdaptivePicker implements Picker, ViewListener {
       return;
     }
     this.answers.learn(slot, latencyMs);
-    this.usualMs = this.usualMs === 0 ? latencyMs : this.usualMs + (latencyMs - this.usualMs) * NEWEST;
+    this.pool.answered(latencyMs);
     const { report } = this;
     const reports = reply !== undefined && readLoadReport(reply, report) && report.requestsInFlight >= 0;
     this.reporters.heard(slot, reports);
@@ -121,8 +115,7 @@ export class AdaptivePicker implements Picker, ViewListener {
     this.turn = (this.turn + 1) % EXPLORE_EVERY;
     if (this.turn === 0) return undefined;
     const { pool } = this;
-    const limitMs = this.usualMs * PATIENCE;
-    for (let slot = pool.take(view, nowMs, limitMs); slot >= 0; slot = pool.take(view, nowMs, limitMs)) {
+    for (let slot = pool.take(view, nowMs); slot >= 0; slot = pool.take(view, nowMs)) {
       const endpoint = view.bySlot[slot];
       // It may have reported while its priority was the one in use.
       if (endpoint !== undefined && view.offers(endpoint)) return endpoint;
@@ -131,10 +124,19 @@ export class AdaptivePicker implements Picker, ViewListener {
   }
 
   private bySpeed(view: PickableView, nowMs: number): number {
-    const { speeds, random } = this;
+    const { speeds, random, measure } = this;
     const { slots } = view;
-    const first = speeds.draw(view, random, -1);
-    const second = speeds.draw(view, random, first);
-    return this.ofTwo.cheaper(view, slots[first] as number, slots[second] as number, nowMs);
+    const first = slots[speeds.drawTwo(view, random)] as number;
+    const second = slots[speeds.second] as number;
+    return measure.cheaper === undefined ? this.byCost(view, first, second, nowMs) : measure.cheaper(view, first, second, nowMs);
+  }
+
+  private byCost({ cells }: PickableView, first: number, second: number, nowMs: number): number {
+    const { measure } = this;
+    const firstCell = first * STRIDE;
+    const secondCell = second * STRIDE;
+    const firstCost = measure.cost(cells, firstCell, cells[firstCell + PENDING] as number, nowMs);
+    const secondCost = measure.cost(cells, secondCell, cells[secondCell + PENDING] as number, nowMs);
+    return secondCost < firstCost ? second : first;
   }
 }

@@ -26,12 +26,22 @@ const USABLE_SERVICE_TIMES = 20;
  */
 const AS_GOOD = 1.25;
 
+/**
+ * A report that promises an answer only after twice the usual time is left: the reports of slow servers are what remains
+ * when those of the fast ones are used up or on their way.
+ */
+const PATIENCE = 2;
+/** Of an answer's latency, so much goes into the usual time. */
+const NEWEST = 1 / 64;
+
 /** Own copies: see lowest-cost.ts. */
 const STRIDE = CELLS;
 const PENDING = IN_FLIGHT;
 
 export class ReportPool {
-  private size = 0;
+  size = 0;
+  /** What an answer takes on average, over all endpoints, in milliseconds: one number, where changing it allocates nothing. */
+  private readonly usualMs = new Float64Array(1);
   private readonly slots = new Int32Array(CAPACITY);
   private readonly requests = new Float64Array(CAPACITY);
   private readonly serviceMs = new Float64Array(CAPACITY);
@@ -50,6 +60,12 @@ export class ReportPool {
     this.endsMs[index] = nowMs + Math.max(USABLE_MS, USABLE_SERVICE_TIMES * serviceMs);
   }
 
+  /** An answer took so long. */
+  answered(ms: number): void {
+    const usual = this.usualMs[0] as number;
+    this.usualMs[0] = usual === 0 ? ms : usual + (ms - usual) * NEWEST;
+  }
+
   /** What the endpoint in `slot` said counts no more. */
   drop(slot: number): void {
     const index = this.indexOf(slot);
@@ -58,9 +74,9 @@ export class ReportPool {
 
   /**
    * The slot of an endpoint whose report is among the best, which is thereby used up; -1 where no report promises an
-   * answer within `limitMs`. A report of fewer requests than this client itself has there was made before they came.
+   * answer within twice the usual time. A report of fewer requests than this client itself has there was made before they came.
    */
-  take({ cells }: PickableView, nowMs: number, limitMs: number): number {
+  take({ cells }: PickableView, nowMs: number): number {
     const { slots, requests, serviceMs, stamps, endsMs, scores } = this;
     let lowest = Number.POSITIVE_INFINITY;
     for (let index = 0; index < this.size; index++) {
@@ -72,7 +88,7 @@ export class ReportPool {
       scores[index] = score;
       if (score < lowest) lowest = score;
     }
-    if (this.size === 0 || lowest > limitMs) return -1;
+    if (this.size === 0 || lowest > (this.usualMs[0] as number) * PATIENCE) return -1;
     const bound = lowest * AS_GOOD;
     let best = 0;
     let oldestMs = Number.POSITIVE_INFINITY;

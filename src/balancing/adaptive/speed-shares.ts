@@ -23,6 +23,8 @@ const MAX_TRIES = 16;
 export class SpeedShares {
   /** Whether all endpoints are drawn equally often. */
   even = true;
+  /** The other place that `drawTwo` drew. */
+  second = 0;
   private readonly times = new MeanTimes();
   /** By slot: the chance that a draw of the endpoint counts. */
   private shares: Float32Array = new Float32Array(4);
@@ -66,8 +68,29 @@ export class SpeedShares {
     this.even = even;
   }
 
+  /** A place among the pickable endpoints of `view`, by speed, and another one in `second`. There must be two. */
+  drawTwo(view: PickableView, random: Random): number {
+    const { slots, count } = view;
+    const { shares } = this;
+    // What a number has left when its leading digits are a place, and the next ones said yes, is as even as before.
+    const drawn = random.next() * count;
+    const place = drawn | 0;
+    const chance = drawn - place;
+    const share = shares[slots[place] as number] as number;
+    if (chance >= share) {
+      const first = this.draw(view, random, -1);
+      this.second = this.draw(view, random, first);
+      return first;
+    }
+    const left = (chance / share) * (count - 1);
+    const other = left | 0;
+    const second = other < place ? other : other + 1;
+    this.second = left - other < (shares[slots[second] as number] as number) ? second : this.draw(view, random, place);
+    return place;
+  }
+
   /** A place among the pickable endpoints of `view`, other than `except`, by speed. There must be one. */
-  draw({ slots, count }: PickableView, random: Random, except: number): number {
+  private draw({ slots, count }: PickableView, random: Random, except: number): number {
     const { shares } = this;
     // One number makes a try: its leading digits the place, the rest of them the chance.
     for (let tries = 0; tries < MAX_TRIES; tries++) {

@@ -65,7 +65,7 @@ export class PrequalPicker implements Picker, ViewListener, ProbeAudience {
     const slot = this.mute === 0 ? -1 : this.amongMute(view, nowMs);
     if (slot >= 0) return view.bySlot[slot];
     const { pool, usual } = this;
-    const chosen = pool.choose(view, usual.threshold, nowMs);
+    const chosen = pool.choose(view, usual, nowMs);
     this.thinOut();
     return chosen < 0 ? this.fallback.pick(view, call, nowMs) : view.bySlot[chosen];
   }
@@ -199,7 +199,7 @@ export class PrequalPicker implements Picker, ViewListener, ProbeAudience {
   private thinOut(): void {
     const { pool, usual, removesOwed } = this;
     let owed = (removesOwed[0] as number) + this.settings.removesPerRequest;
-    for (; owed >= 1; owed--) pool.thinOut(usual.threshold);
+    for (; owed >= 1; owed--) pool.thinOut(usual);
     removesOwed[0] = owed;
   }
 

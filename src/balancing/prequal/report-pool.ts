@@ -1,5 +1,10 @@
 import type { PickableView } from '../../core/endpoint-view.js';
 
+/** From how many requests in flight on an endpoint counts as hot. */
+export interface HotThreshold {
+  readonly threshold: number;
+}
+
 /**
  * The latest load reports, one of an endpoint at most, and which of them a request goes by.
  *
@@ -54,9 +59,10 @@ export class ReportPool {
 
   /**
    * The slot of the endpoint to send to, whose report counts as used; -1 with fewer than two to choose from.
-   * `threshold`: with more requests in flight a report is hot.
+   * With more requests in flight than `usual` says a report is hot. (A number of its own would be put on the heap for
+   * each call that the engine does not inline.)
    */
-  choose(view: PickableView, threshold: number, nowMs: number): number {
+  choose(view: PickableView, usual: HotThreshold, nowMs: number): number {
     const { slots, inFlight, latencyMs, stampMs } = this;
     let candidates = 0;
     let best = 0;
@@ -69,7 +75,7 @@ export class ReportPool {
       }
       const endpoint = view.bySlot[slots[place] as number];
       if (endpoint === undefined || endpoint.retryAfterMs > nowMs || !view.offers(endpoint)) continue;
-      if (candidates++ === 0 || this.isBetter(place, best, threshold)) best = place;
+      if (candidates++ === 0 || this.isBetter(place, best, usual)) best = place;
     }
     if (candidates < 2) return -1;
     const slot = slots[best] as number;
@@ -83,13 +89,13 @@ export class ReportPool {
   }
 
   /** Takes out the oldest and the worst in turn. Two stay, or there would be nothing to choose from. */
-  thinOut(threshold: number): void {
+  thinOut(usual: HotThreshold): void {
     if (this.size <= 2) return;
-    this.takeOut(this.isOldestsTurn ? this.oldest() : this.worst(threshold));
+    this.takeOut(this.isOldestsTurn ? this.oldest() : this.worst(usual));
     this.isOldestsTurn = !this.isOldestsTurn;
   }
 
-  private isBetter(place: number, other: number, threshold: number): boolean {
+  private isBetter(place: number, other: number, { threshold }: HotThreshold): boolean {
     const { inFlight, latencyMs } = this;
     const own = inFlight[place] as number;
     const others = inFlight[other] as number;
@@ -97,9 +103,9 @@ export class ReportPool {
     return own > threshold ? own < others : (latencyMs[place] as number) < (latencyMs[other] as number);
   }
 
-  private worst(threshold: number): number {
+  private worst(usual: HotThreshold): number {
     let worst = 0;
-    for (let place = 1; place < this.size; place++) if (this.isBetter(worst, place, threshold)) worst = place;
+    for (let place = 1; place < this.size; place++) if (this.isBetter(worst, place, usual)) worst = place;
     return worst;
   }
 

@@ -6,6 +6,9 @@ const REMEMBERED_PICKS = 256;
 /** Before so many picks what is configured is believed, and not what was counted. */
 const ENOUGH_PICKS = 32;
 
+const PICKS = 0;
+const REPORTS = 1;
+
 /** The paper's delta: how much more often entries may be used than would make the pool last exactly. */
 const SURPLUS = 1;
 
@@ -23,8 +26,8 @@ const SURPLUS = 1;
  * probes are lost.
  */
 export class ReuseBudget {
-  private picks = 0;
-  private reports = 0;
+  /** Picks and reports, where changing them allocates nothing: fields of an object do not promise that. */
+  private readonly counts = new Float64Array(2);
 
   constructor(
     private readonly poolSize: number,
@@ -35,15 +38,20 @@ export class ReuseBudget {
 
   /** A request was sent. */
   picked(): void {
-    if (++this.picks < REMEMBERED_PICKS) return;
-    this.picks /= 2;
-    this.reports /= 2;
+    const { counts } = this;
+    const picks = (counts[PICKS] as number) + 1;
+    const isMany = picks >= REMEMBERED_PICKS;
+    counts[PICKS] = isMany ? picks / 2 : picks;
+    if (isMany) counts[REPORTS] = (counts[REPORTS] as number) / 2;
   }
 
   /** A report came. Returns how often it may be used, where there are so many `endpoints`. */
   reported(endpoints: number): number {
-    this.reports++;
-    const perRequest = this.picks < ENOUGH_PICKS ? this.reportsPerRequest : this.reports / this.picks;
+    const { counts } = this;
+    const picks = counts[PICKS] as number;
+    const reports = (counts[REPORTS] as number) + 1;
+    counts[REPORTS] = reports;
+    const perRequest = picks < ENOUGH_PICKS ? this.reportsPerRequest : reports / picks;
     const left = (1 - Math.min(1, this.poolSize / endpoints)) * perRequest - this.removesPerRequest;
     if (left <= 0) return Number.POSITIVE_INFINITY;
     const uses = Math.max(1, (1 + SURPLUS) / left);

@@ -14,11 +14,14 @@ function measured(times: readonly number[]) {
   }
   speeds.review(view);
   const random = seededRandom(7);
-  const drawn = (draws: number, except = -1): number[] => {
-    const counts = times.map(() => 0);
+  /** How often each is drawn, as the first and as the second of two. */
+  const drawn = (draws: number): { first: number[]; second: number[] } => {
+    const counts = { first: times.map(() => 0), second: times.map(() => 0) };
     for (let draw = 0; draw < draws; draw++) {
-      const place = speeds.draw(view, random, except);
-      counts[place] = (counts[place] ?? 0) + 1;
+      const place = speeds.drawTwo(view, random);
+      assert.notEqual(place, speeds.second);
+      counts.first[place] = (counts.first[place] ?? 0) + 1;
+      counts.second[speeds.second] = (counts.second[speeds.second] ?? 0) + 1;
     }
     return counts;
   };
@@ -34,7 +37,10 @@ test('an endpoint is drawn as much more rarely as it is slower than the fleet on
   const sum = shares.reduce((before, share) => before + share);
   const counts = drawn(36_000);
   for (const [place, share] of shares.entries()) {
-    assert.ok(isShare(counts[place] ?? 0, 36_000, share / sum), `${place}: ${counts[place]}`);
+    assert.ok(isShare(counts.first[place] ?? 0, 36_000, share / sum), `${place}: ${counts.first}`);
+    // After each other one, by its share of what is left.
+    const asSecond = shares.reduce((chance, other, index) => chance + (index === place ? 0 : ((other / sum) * share) / (sum - other)), 0);
+    assert.ok(isShare(counts.second[place] ?? 0, 36_000, asSecond), `${place}: ${counts.second}`);
   }
 });
 
@@ -44,9 +50,9 @@ test('those of about one speed, and those nobody knows, are even', () => {
   assert.equal(measured([10, 40]).speeds.even, false);
 });
 
-test('a place that is not wanted is not drawn, also where the only other one is slow', () => {
-  const { drawn } = measured([10, 10_000]);
-  assert.deepEqual(drawn(1_000, 0), [0, 1_000]);
+test('two are drawn where one of them is very slow', () => {
+  const { first, second } = measured([10, 10_000]).drawn(1_000);
+  assert.deepEqual(first, second.toReversed());
 });
 
 test('a new endpoint in a slot counts as fast, and a mean follows the answers within some dozens', () => {

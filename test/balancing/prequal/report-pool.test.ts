@@ -20,7 +20,7 @@ describe('the pool of reports', () => {
     pool.put(0, 1, 30, OFTEN, 0);
     pool.put(1, 2, 10, OFTEN, 0);
     pool.put(2, 9, 1, OFTEN, 0);
-    assert.equal(pool.choose(view, 2, 0), 1);
+    assert.equal(pool.choose(view, { threshold: 2 }, 0), 1);
   });
 
   test('gives the one with the fewest requests in flight where all are hot', () => {
@@ -28,7 +28,7 @@ describe('the pool of reports', () => {
     pool.put(0, 7, 1, OFTEN, 0);
     pool.put(1, 5, 90, OFTEN, 0);
     pool.put(2, 6, 2, OFTEN, 0);
-    assert.equal(pool.choose(view, 2, 0), 1);
+    assert.equal(pool.choose(view, { threshold: 2 }, 0), 1);
   });
 
   test('counts a request that went by a report to what the report says', () => {
@@ -36,8 +36,8 @@ describe('the pool of reports', () => {
     pool.put(0, 1, 10, OFTEN, 0);
     pool.put(1, 1, 20, OFTEN, 0);
     // The one that was taken is hot from then on. Once both are, they have turns.
-    assert.deepEqual([pool.choose(view, 1, 0), pool.choose(view, 1, 0)], [0, 1]);
-    const turns = Array.from({ length: 100 }, () => pool.choose(view, 1, 0));
+    assert.deepEqual([pool.choose(view, { threshold: 1 }, 0), pool.choose(view, { threshold: 1 }, 0)], [0, 1]);
+    const turns = Array.from({ length: 100 }, () => pool.choose(view, { threshold: 1 }, 0));
     assert.equal(turns.filter((slot) => slot === 0).length, 50);
   });
 
@@ -46,7 +46,7 @@ describe('the pool of reports', () => {
     pool.put(0, 0, 10, OFTEN, 0);
     pool.put(1, 0, 25, OFTEN, 0);
     // 10, 20, then 25 before 30, then 30, 40 and 50 each time before what comes next.
-    const order = Array.from({ length: 6 }, () => pool.choose(view, 99, 0));
+    const order = Array.from({ length: 6 }, () => pool.choose(view, { threshold: 99 }, 0));
     assert.deepEqual(order.slice(0, 5), [0, 0, 1, 0, 0]);
   });
 
@@ -55,29 +55,32 @@ describe('the pool of reports', () => {
     pool.put(0, 0, 10, 2, 0);
     pool.put(1, 0, 30, OFTEN, 0);
     pool.put(2, 0, 40, OFTEN, 0);
-    assert.deepEqual([pool.choose(view, 9, 0), pool.choose(view, 9, 0), pool.choose(view, 9, 0)], [0, 0, 1]);
+    assert.deepEqual(
+      [pool.choose(view, { threshold: 9 }, 0), pool.choose(view, { threshold: 9 }, 0), pool.choose(view, { threshold: 9 }, 0)],
+      [0, 0, 1],
+    );
     assert.equal(pool.size, 2);
   });
 
   test('gives nothing with fewer than two reports, or with fewer than two that are fresh, or of endpoints that can be picked', () => {
     const { pool, view, endpoints } = poolOf(4);
-    assert.equal(pool.choose(view, 9, 0), -1);
+    assert.equal(pool.choose(view, { threshold: 9 }, 0), -1);
     pool.put(0, 0, 10, OFTEN, 0);
-    assert.equal(pool.choose(view, 9, 0), -1);
+    assert.equal(pool.choose(view, { threshold: 9 }, 0), -1);
     pool.put(1, 0, 10, OFTEN, 500);
-    assert.notEqual(pool.choose(view, 9, 1_000), -1);
-    assert.equal(pool.choose(view, 9, 1_001), -1);
+    assert.notEqual(pool.choose(view, { threshold: 9 }, 1_000), -1);
+    assert.equal(pool.choose(view, { threshold: 9 }, 1_001), -1);
     assert.equal(pool.size, 1);
     pool.put(2, 0, 10, OFTEN, 1_001);
     const [, , third] = endpoints;
     assert.ok(third);
     const shutter = view.shutterFor(third);
     shutter.shut('busy');
-    assert.equal(pool.choose(view, 9, 1_001), -1);
+    assert.equal(pool.choose(view, { threshold: 9 }, 1_001), -1);
     shutter.open();
     third.retryAfterMs = 1_100;
-    assert.equal(pool.choose(view, 9, 1_001), -1);
-    assert.notEqual(pool.choose(view, 9, 1_101), -1);
+    assert.equal(pool.choose(view, { threshold: 9 }, 1_001), -1);
+    assert.notEqual(pool.choose(view, { threshold: 9 }, 1_101), -1);
   });
 
   test('keeps one report of an endpoint, the latest', () => {
@@ -86,37 +89,37 @@ describe('the pool of reports', () => {
     pool.put(1, 0, 20, OFTEN, 0);
     pool.put(0, 0, 30, OFTEN, 1);
     assert.equal(pool.size, 2);
-    assert.equal(pool.choose(view, 9, 1), 1);
+    assert.equal(pool.choose(view, { threshold: 9 }, 1), 1);
   });
 
   test('has room for so many, and lets the oldest go', () => {
     const { pool, view } = poolOf(3);
     for (const slot of [0, 1, 2, 3]) pool.put(slot, 0, 10 + slot, OFTEN, slot);
     assert.equal(pool.size, 3);
-    assert.equal(pool.choose(view, 9, 4), 1);
+    assert.equal(pool.choose(view, { threshold: 9 }, 4), 1);
   });
 
   test('is thinned out by the oldest and the worst in turn, down to two', () => {
     const { pool, view } = poolOf(8);
     for (const slot of [0, 1, 2, 3, 4]) pool.put(slot, slot, 10, OFTEN, slot);
-    pool.thinOut(2); // the oldest: 0
-    pool.thinOut(2); // the worst, which is the hottest: 4
-    pool.thinOut(2); // the oldest: 1
-    pool.thinOut(2);
+    pool.thinOut({ threshold: 2 }); // the oldest: 0
+    pool.thinOut({ threshold: 2 }); // the worst, which is the hottest: 4
+    pool.thinOut({ threshold: 2 }); // the oldest: 1
+    pool.thinOut({ threshold: 2 });
     assert.equal(pool.size, 2);
-    assert.equal(pool.choose(view, 2, 5), 2);
+    assert.equal(pool.choose(view, { threshold: 2 }, 5), 2);
     pool.drop(3);
-    assert.equal(pool.choose(view, 2, 5), -1);
+    assert.equal(pool.choose(view, { threshold: 2 }, 5), -1);
   });
 
   test('takes the slowest for the worst where none is hot', () => {
     const { pool, view } = poolOf(8);
     for (const [slot, latencyMs] of [30, 10, 40, 20].entries()) pool.put(slot, 1, latencyMs, OFTEN, slot);
-    pool.thinOut(2); // the oldest: 0
-    pool.thinOut(2); // the worst: 2
+    pool.thinOut({ threshold: 2 }); // the oldest: 0
+    pool.thinOut({ threshold: 2 }); // the worst: 2
     pool.drop(1);
     pool.put(5, 1, 90, OFTEN, 5);
-    assert.equal(pool.choose(view, 2, 5), 3);
+    assert.equal(pool.choose(view, { threshold: 2 }, 5), 3);
   });
 
   test('chooses as a plain reading of the rule does, whatever happened before', () => {
@@ -157,7 +160,7 @@ describe('the pool of reports', () => {
               cold.length > 0
                 ? cold.filter(({ latencyMs }) => latencyMs === lowest(cold, 'latencyMs'))
                 : entries.filter(({ inFlight }) => inFlight === lowest(entries, 'inFlight'));
-            const slot = pool.choose(view, 3, nowMs);
+            const slot = pool.choose(view, { threshold: 3 }, nowMs);
             if (entries.length < 2) {
               assert.equal(slot, -1);
               continue;
