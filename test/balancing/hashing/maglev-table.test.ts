@@ -94,10 +94,10 @@ test('endpoints of any weights take as many places as when all are asked in each
         const members = membersWith(whole.map((weight) => weight * unit));
         const ours = placesOf(new MaglevTable(members, 1_009).owners);
         const theirs = placesOf(Int32Array.from(byAskingAll(members, 1_009)));
-        // The last turn may be broken off between others; a fraction such as 3 x 0.03 may be rounded to either side of a turn.
+        // One for the last turn, which may be broken off between others, and one for a fraction such as 3 x 0.03, which may be rounded to either side of a turn.
         for (const { slot } of members) {
           const difference = (ours.get(String(slot)) ?? 0) - (theirs.get(String(slot)) ?? 0);
-          assert.ok(Math.abs(difference) <= 1, `${difference}`);
+          assert.ok(Math.abs(difference) <= 2, `${difference}`);
         }
       },
     ),
