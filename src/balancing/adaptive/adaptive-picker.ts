@@ -85,7 +85,7 @@ export class AdaptivePicker implements Picker, ViewListener {
     const { report } = this;
     const reports = reply !== undefined && readLoadReport(reply, report) && report.requestsInFlight >= 0;
     this.reporters.heard(slot, reports);
-    const serviceMs = reports && report.serviceMs > 0 ? Math.max(report.serviceMs, this.answers.of(slot) * BELIEVED) : latencyMs;
+    const serviceMs = reports && report.serviceMs > 0 ? this.serviceMsOf(slot, report) : latencyMs;
     this.speeds.learn(slot, serviceMs);
     if (reports && this.view.offers(endpoint)) this.pool.put(slot, report.requestsInFlight, this.speeds.mean(slot), nowMs);
   }
@@ -103,6 +103,15 @@ export class AdaptivePicker implements Picker, ViewListener {
   /** One that leaves is shut before. */
   shut({ slot }: Endpoint): void {
     this.pool.drop(slot);
+  }
+
+  /**
+   * How long the server needs for one request. One that measures from a request's arrival to its answer, as `loadReports`
+   * does, counts the others in it: by Little's law there were rate x time of them on average.
+   */
+  private serviceMsOf(slot: number, { serviceMs, requestsPerSecond }: LoadReport): number {
+    const believedMs = Math.max(serviceMs, this.answers.of(slot) * BELIEVED);
+    return requestsPerSecond > 0 ? believedMs / ((requestsPerSecond * serviceMs) / 1_000 + 1) : believedMs;
   }
 
   private review(view: PickableView, nowMs: number): void {

@@ -38,6 +38,16 @@ describe('where all endpoints report, adaptive', () => {
     for (let pick = 0; pick < 10; pick++) assert.notEqual(picked(picker, view, 2), 'e7');
   });
 
+  test('takes what waits out of a time that is measured from arrival to answer', () => {
+    const { view, endpoints, picker } = serviceOf(10);
+    // 9 requests at a time, by rate times time: of 100 ms one request needs 10. Compared with these the others are slow.
+    allReport(picker, endpoints.slice(1), 0, 'TEXT named_metrics.rif=0, named_metrics.svc=20');
+    const [busy] = endpoints;
+    assert.ok(busy);
+    reported(picker, busy, 'TEXT named_metrics.rif=0, named_metrics.svc=100, rps_fractional=90', 0);
+    assert.equal(picked(picker, view, 1), 'e0');
+  });
+
   test('finds the one that nobody hears of', () => {
     const { view, endpoints, picker } = serviceOf(100);
     const [talker] = endpoints;
