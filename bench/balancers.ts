@@ -38,7 +38,7 @@ export const BALANCERS = {
 export type BalancerName = keyof typeof BALANCERS;
 
 /** The one that a mesh has unless told otherwise, which the project has set itself bounds for. */
-export const DEFAULT_BALANCER: BalancerName = 'adaptive';
+export const DEFAULT_BALANCER: BalancerName = 'p2c, peak EWMA';
 
 export const ZONES = ['zone-a', 'zone-b', 'zone-c'] as const;
 
