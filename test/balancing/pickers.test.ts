@@ -15,6 +15,7 @@ import type { Shutter } from '../../src/core/gate.js';
 import type { Balancer } from '../../src/core/picker.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 import { aCall, cellsOf, endpointOf, pickerFor, settled, sharesOf, viewOf, weightedView } from './endpoints.js';
+import { bytesLeftBy } from './garbage.js';
 import { reported } from './load-reports/reports.js';
 
 /** What holds for every balancer. */
@@ -136,21 +137,11 @@ for (const [name, make] of Object.entries(balancers)) {
     });
 
     test('allocates nothing on a pick, beyond what the source of chance does', () => {
-      assert.ok(globalThis.gc, 'run with --expose-gc');
       const { view, endpoints } = weightedView(Array.from({ length: 20 }, () => 1));
       const picker = pickerFor(make(), view, { next: () => 0.37 });
       for (const endpoint of endpoints) settled(picker, endpoint, 'success', 5, 1);
-      sharesFlat(50_000);
-      const perPick = Math.min(...[1, 2, 3].map(() => sharesFlat(200_000)));
-      // A closure or an object would be some tens of bytes; what a run allocates otherwise is spread over its picks.
-      assert.ok(perPick < 2 + (boxedBytes[name] ?? 0), `${perPick} bytes a pick`);
-
-      function sharesFlat(picks: number): number {
-        globalThis.gc?.();
-        const before = process.memoryUsage().heapUsed;
-        for (let i = 0; i < picks; i++) picker.pick(view, aCall, 100);
-        return (process.memoryUsage().heapUsed - before) / picks;
-      }
+      const bytes = bytesLeftBy(() => picker.pick(view, aCall, 100));
+      assert.ok(bytes < 2 + (boxedBytes[name] ?? 0), `${bytes} bytes a pick`);
     });
 
     test('leaves no endpoint of a new list out', () => {

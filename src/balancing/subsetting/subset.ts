@@ -26,7 +26,10 @@ export interface SubsetOptions {
    * all behind it. Only with `client`. Default: none have numbers, and `client` is of no use.
    */
   readonly numberOf?: ((instance: Instance) => number | undefined) | undefined;
-  /** What this client is called, the same after a restart. Not with `client`. Default: a name drawn by chance. */
+  /**
+   * What this client is called, the same after a restart. Not with `client`. Default: a name drawn by chance, another one
+   * each time the balancer is built, so give one inside `byMetadata`, which builds it for each part.
+   */
   readonly name?: string | undefined;
 }
 
@@ -100,6 +103,7 @@ class SubsetPicker implements Picker, ViewListener {
   }
 
   allows(endpoint: Endpoint, call: Call): boolean {
+    if (this.isStale) this.choose();
     return this.members.has(endpoint) && this.picker.allows?.(endpoint, call) !== false;
   }
 

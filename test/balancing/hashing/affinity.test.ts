@@ -9,6 +9,7 @@ import type { Endpoint } from '../../../src/core/endpoint.js';
 import type { Shutter } from '../../../src/core/gate.js';
 import type { Balancer } from '../../../src/core/picker.js';
 import { aCall, endpointOf, isShare, pickerFor, viewOf, weightedView } from '../endpoints.js';
+import { bytesLeftBy } from '../garbage.js';
 import { countsOf, homesOf, keyed, keysOf } from './keyed.js';
 
 /** What holds for both balancers that go by a key. */
@@ -317,7 +318,6 @@ for (const [name, { make, needless, golden }] of Object.entries(balancers)) {
     });
 
     test('allocates nothing on a pick, wherever the key stands', () => {
-      assert.ok(globalThis.gc, 'run with --expose-gc');
       const headers = ['Accept', '*/*', 'X-User', 'ada-lovelace', 'Cookie', 'theme=dark; session=0123456789abcdef'];
       const call = new Call({ service: 'users', method: 'GET', path: '/users/42/orders', headers, idempotent: true });
       for (const by of [{ header: 'x-user' }, { cookie: 'session' }, { pathPart: 2 }, (each: Call) => each.path]) {
@@ -326,22 +326,16 @@ for (const [name, { make, needless, golden }] of Object.entries(balancers)) {
         const home = picker.pick(view, call, 0);
         assert.ok(home);
         const shutter = view.shutterFor(home);
-        const bytesOf = (picks: number): number => {
-          globalThis.gc?.();
-          const before = process.memoryUsage().heapUsed;
-          for (let i = 0; i < picks; i++) picker.pick(view, call, 100);
-          return (process.memoryUsage().heapUsed - before) / picks;
+        const assertNoGarbage = (state: string) => {
+          const bytes = bytesLeftBy(() => picker.pick(view, call, 100));
+          assert.ok(bytes < 2, `${bytes} bytes a pick, ${state}, by ${JSON.stringify(by) ?? 'a function'}`);
         };
         shutter.shut('broken');
-        bytesOf(50_000);
+        assertNoGarbage('while home is shut');
         shutter.open();
-        bytesOf(50_000);
-        const perPick = Math.min(...[1, 2, 3].map(() => bytesOf(200_000)));
-        assert.ok(perPick < 2, `${perPick} bytes a pick, by ${JSON.stringify(by) ?? 'a function'}`);
+        assertNoGarbage('at home');
         for (const endpoint of endpoints.slice(2)) view.shutterFor(endpoint).shut('broken');
-        bytesOf(50_000);
-        const ofFew = Math.min(...[1, 2, 3].map(() => bytesOf(200_000)));
-        assert.ok(ofFew < 2, `${ofFew} bytes a pick among few, by ${JSON.stringify(by) ?? 'a function'}`);
+        assertNoGarbage('among few');
       }
     });
   });
