@@ -1,8 +1,9 @@
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { systemClock } from '../src/core/clock.js';
 import { ServerLoad } from '../src/load-reports/server-load.js';
 import { seededRandom } from '../src/testing/seeded-random.js';
 import { answer } from './child.js';
+import { wireServer } from './wire-server.js';
 
 /**
  * The far end of the fleet benchmark: servers on ports of their own, all in one process. A request waits in its
@@ -11,7 +12,7 @@ import { answer } from './child.js';
  *
  * Each answer has the header that `loadReports()` makes, from the same code, with a load for each server.
  *
- * It speaks HTTP by looking for the end of each request's head: see server.ts.
+ * It speaks HTTP by looking for the end of each request's head: see wire-server.ts.
  */
 
 /** What the servers are. */
@@ -29,7 +30,6 @@ export interface FleetTask {
 
 const AVERAGE_MS = 5_000;
 const BODY = '{"ok":true}';
-const END_OF_HEAD = '\r\n\r\n';
 
 const task = JSON.parse(process.argv[2] ?? '') as Omit<FleetTask, 'seed'>;
 
@@ -57,27 +57,7 @@ class FleetServer {
   }
 
   listen(): Promise<string> {
-    return new Promise((resolve) => {
-      const server = createServer({ noDelay: true }, (socket) => this.serve(socket));
-      server.listen(0, '127.0.0.1', 4_096, () => {
-        const address = server.address();
-        if (address === null || typeof address === 'string') throw new Error('no port');
-        resolve(`http://127.0.0.1:${address.port}`);
-      });
-    });
-  }
-
-  private serve(socket: Socket): void {
-    let rest: Buffer | undefined;
-    socket.on('error', () => socket.destroy());
-    socket.on('data', (bytes) => {
-      let buffer = rest === undefined ? bytes : Buffer.concat([rest, bytes]);
-      for (let end = buffer.indexOf(END_OF_HEAD); end >= 0; end = buffer.indexOf(END_OF_HEAD)) {
-        buffer = buffer.subarray(end + END_OF_HEAD.length);
-        this.work(socket);
-      }
-      rest = buffer.length === 0 ? undefined : buffer;
-    });
+    return wireServer((socket) => this.work(socket));
   }
 
   /** First come, first served: the worker that is free first takes it. When it is done is known beforehand. */

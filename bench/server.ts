@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { answer } from './child.js';
+import { wireServer } from './wire-server.js';
 
 /**
  * The far end of the requests benchmark: one process that listens on four ports of the loopback interface, an
@@ -13,31 +13,8 @@ const PORTS = 4;
 const BODY = JSON.stringify({ id: 42, name: 'Ada Lovelace', born: '1815-12-10' }).padEnd(100);
 const HEAD = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\n`;
 const REPLY = Buffer.from(HEAD + BODY);
-const END_OF_HEAD = '\r\n\r\n';
 
-function listen(): Promise<string> {
-  return new Promise((resolve) => {
-    const server = createServer({ noDelay: true }, (socket) => {
-      let rest: Buffer | undefined;
-      socket.on('error', () => socket.destroy());
-      socket.on('data', (bytes) => {
-        let buffer = rest === undefined ? bytes : Buffer.concat([rest, bytes]);
-        for (let end = buffer.indexOf(END_OF_HEAD); end >= 0; end = buffer.indexOf(END_OF_HEAD)) {
-          buffer = buffer.subarray(end + END_OF_HEAD.length);
-          socket.write(REPLY);
-        }
-        rest = buffer.length === 0 ? undefined : buffer;
-      });
-    });
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') throw new Error('no port');
-      resolve(`http://127.0.0.1:${address.port}`);
-    });
-  });
-}
-
-const urls = await Promise.all(Array.from({ length: PORTS }, listen));
+const urls = await Promise.all(Array.from({ length: PORTS }, () => wireServer((socket) => socket.write(REPLY))));
 answer(urls);
 
 /** Asked for it, tells how much of its core it has used, in microseconds since it started. */

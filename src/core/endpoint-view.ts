@@ -1,5 +1,6 @@
 import type { Endpoint, Instance } from './endpoint.js';
 import type { ShutReason, Shutter } from './gate.js';
+import { grown } from './grown.js';
 import { LatencyTable } from './latency-table.js';
 import { type ViewListener, ViewListeners } from './view-listeners.js';
 import { WeightCensus } from './weight-census.js';
@@ -103,14 +104,8 @@ export class EndpointView implements PickableView {
   /** Takes an endpoint in; it can be picked at once unless one of its gates is shut. */
   add(endpoint: Endpoint): void {
     const slot = this.freeSlots.pop() ?? this.bySlot.length;
-    if ((slot + 1) * CELLS > this.cells.length) {
-      const larger = new Float64Array(this.cells.length * 2);
-      larger.set(this.cells);
-      this.cells = larger;
-      const weights = new Float64Array(this.weights.length * 2);
-      weights.set(this.weights);
-      this.weights = weights;
-    }
+    this.cells = grown(this.cells, (slot + 1) * CELLS);
+    this.weights = grown(this.weights, slot + 1);
     endpoint.slot = slot;
     this.bySlot[slot] = endpoint;
     this.size++;

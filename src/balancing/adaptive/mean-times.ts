@@ -1,4 +1,4 @@
-import { roomFor } from './room-for.js';
+import { grown } from '../../core/grown.js';
 
 /** Of the newest time, so much goes into a mean. */
 const NEWEST = 1 / 16;
@@ -9,7 +9,7 @@ export class MeanTimes {
 
   /** Another endpoint is in `slot`: nothing is known of it. */
   clear(slot: number): void {
-    this.means = roomFor(slot, this.means);
+    this.means = grown(this.means, slot + 1);
     this.means[slot] = 0;
   }
 

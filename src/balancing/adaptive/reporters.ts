@@ -1,4 +1,5 @@
 import type { PickableView } from '../../core/endpoint-view.js';
+import { grown } from '../../core/grown.js';
 
 /**
  * Which endpoints report their load. Picking by reports would starve those that are silent, so it needs the reports of
@@ -14,15 +15,11 @@ const SILENT = PATIENCE + 1;
 export class Reporters {
   /** Whether no endpoint that can be picked is known to be silent. */
   allReport = true;
-  private states = new Uint8Array(4);
+  private states: Uint8Array = new Uint8Array(4);
 
   /** Another endpoint is in `slot`. */
   clear(slot: number): void {
-    if (slot >= this.states.length) {
-      const larger = new Uint8Array(Math.max(slot + 1, this.states.length * 2));
-      larger.set(this.states);
-      this.states = larger;
-    }
+    this.states = grown(this.states, slot + 1);
     this.states[slot] = UNKNOWN;
   }
 

@@ -1,7 +1,7 @@
 import type { PickableView } from '../../core/endpoint-view.js';
+import { grown } from '../../core/grown.js';
 import type { Random } from '../../core/random.js';
 import { MeanTimes } from './mean-times.js';
-import { roomFor } from './room-for.js';
 
 /**
  * How fast the endpoints of a service are, and draws in which a slow one comes up as much more rarely.
@@ -32,7 +32,7 @@ export class SpeedShares {
   /** Another endpoint is in `slot`: nothing is known of it, and it counts as fast. */
   clear(slot: number): void {
     this.times.clear(slot);
-    this.shares = roomFor(slot, this.shares);
+    this.shares = grown(this.shares, slot + 1);
     this.shares[slot] = 1;
   }
 

@@ -1,3 +1,4 @@
+import { grown } from '../../core/grown.js';
 import type { LoadReport } from './load-report.js';
 
 /**
@@ -66,11 +67,7 @@ export class ReportedWeights {
   /** Another endpoint is in `slot`: nothing is known of it. */
   clear(slot: number): void {
     const at = slot * NUMBERS;
-    if (at + NUMBERS > this.numbers.length) {
-      const larger = new Float64Array(Math.max(at + NUMBERS, this.numbers.length * 2));
-      larger.set(this.numbers);
-      this.numbers = larger;
-    }
+    this.numbers = grown(this.numbers, at + NUMBERS);
     this.numbers[at + WEIGHT] = 0;
     this.numbers[at + LATEST] = NEVER;
     this.numbers[at + FIRST] = NEVER;

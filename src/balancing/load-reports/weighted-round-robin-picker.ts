@@ -1,6 +1,7 @@
 import type { Call } from '../../core/call.js';
 import type { Endpoint, Instance } from '../../core/endpoint.js';
 import type { PickableView } from '../../core/endpoint-view.js';
+import { grown } from '../../core/grown.js';
 import type { Picker } from '../../core/picker.js';
 import type { Random } from '../../core/random.js';
 import type { Reply } from '../../core/reply.js';
@@ -56,11 +57,7 @@ export class WeightedRoundRobinPicker implements Picker, ViewListener {
   }
 
   added({ slot, instance }: Endpoint): void {
-    if (slot >= this.shares.length) {
-      const larger = new Float64Array(Math.max(slot + 1, this.shares.length * 2));
-      larger.set(this.shares);
-      this.shares = larger;
-    }
+    this.shares = grown(this.shares, slot + 1);
     this.reported.clear(slot);
     this.shares[slot] = this.usual * instance.weight;
   }

@@ -1,5 +1,6 @@
 import type { Endpoint, Instance } from '../../core/endpoint.js';
 import type { PickableView } from '../../core/endpoint-view.js';
+import { grown } from '../../core/grown.js';
 import { type ViewListener, ViewListeners } from '../../core/view-listeners.js';
 import { WeightCensus } from '../../core/weight-census.js';
 
@@ -44,7 +45,7 @@ export class PartView implements PickableView {
 
   /** An endpoint of the whole belongs to this part from now on. */
   join(endpoint: Endpoint): void {
-    if (endpoint.slot >= this.standing.length) this.standing = enlarged(this.standing, endpoint.slot + 1);
+    this.standing = grown(this.standing, endpoint.slot + 1);
     this.standing[endpoint.slot] = SHUT;
     this.size++;
     this.inFlight += endpoint.inFlight;
@@ -67,7 +68,7 @@ export class PartView implements PickableView {
   open(endpoint: Endpoint): void {
     const { slot } = endpoint;
     if (this.standing[slot] !== SHUT) return;
-    if (this.count === this.slots.length) this.slots = enlarged(this.slots, this.count + 1);
+    this.slots = grown(this.slots, this.count + 1);
     this.standing[slot] = this.count + FIRST_PLACE;
     this.slots[this.count++] = slot;
     this.listeners.tell('opened', endpoint);
@@ -120,10 +121,4 @@ export class PartView implements PickableView {
     this.uniform = this.census.uniform;
     this.maxWeight = this.census.largest;
   }
-}
-
-function enlarged(array: Int32Array, length: number): Int32Array {
-  const larger = new Int32Array(Math.max(length, array.length * 2));
-  larger.set(array);
-  return larger;
 }

@@ -1,6 +1,7 @@
 import type { Call } from '../../core/call.js';
 import type { Endpoint } from '../../core/endpoint.js';
 import type { PickableView } from '../../core/endpoint-view.js';
+import { grown } from '../../core/grown.js';
 import type { Picker, PickerScope } from '../../core/picker.js';
 import type { KeyHasher } from '../hashing/affinity-key.js';
 import { NONE, SessionTable } from './session-table.js';
@@ -105,11 +106,7 @@ export class StickyPicker implements Picker {
   }
 
   private forgetSlot(slot: number): void {
-    if (slot >= this.epochs.length) {
-      const larger = new Int32Array(Math.max(slot + 1, this.epochs.length * 2));
-      larger.set(this.epochs);
-      this.epochs = larger;
-    }
+    this.epochs = grown(this.epochs, slot + 1);
     this.epochs[slot] = (this.epochs[slot] as number) + 1;
   }
 }
