@@ -1,6 +1,7 @@
 import type { Call, Cancellable } from '../core/call.js';
 import type { Clock } from '../core/clock.js';
 import { type RawHeaders, Reply, type ReplySource } from '../core/reply.js';
+import type { Occupant, SingleConnection } from './connection-pool.js';
 import { attemptError, bodyError } from './undici-errors.js';
 
 /**
@@ -10,11 +11,12 @@ import { attemptError, bodyError } from './undici-errors.js';
  * onComplete, onError). The newer one is translated to it by undici, at the cost of a controller and a
  * parsed header object for every request; here headers stay bytes until somebody reads them.
  */
-export class Exchange implements Cancellable, ReplySource {
+export class Exchange implements Cancellable, ReplySource, Occupant {
+  connection: SingleConnection | undefined = undefined;
   private reply: Reply | undefined = undefined;
   private abortRequest: ((reason?: Error) => void) | undefined = undefined;
   private resumeBody: (() => void) | undefined = undefined;
-  private over = false;
+  isOver = false;
   /** Set when the request's own body failed: then that error is the story, and not what the socket made of it. */
   requestBodyError: { readonly error: unknown } | undefined = undefined;
 
@@ -31,8 +33,8 @@ export class Exchange implements Cancellable, ReplySource {
       this.reply.cancel(reason);
       return;
     }
-    if (this.over) return;
-    this.over = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.reject(reason);
     this.abortRequest?.();
   }
@@ -44,7 +46,7 @@ export class Exchange implements Cancellable, ReplySource {
   }
 
   abort(): void {
-    this.over = true;
+    this.isOver = true;
     this.abortRequest?.();
   }
 
@@ -53,7 +55,7 @@ export class Exchange implements Cancellable, ReplySource {
   /** The request is about to be written. A request that was cancelled while it waited for a connection ends here. */
   onConnect(abort: (reason?: Error) => void): void {
     this.abortRequest = abort;
-    if (this.over) {
+    if (this.isOver) {
       abort();
       return;
     }
@@ -62,7 +64,7 @@ export class Exchange implements Cancellable, ReplySource {
   }
 
   onHeaders(status: number, rawHeaders: RawHeaders, resume: () => void, statusText: string): boolean {
-    if (status < 200 || this.over) return true;
+    if (status < 200 || this.isOver) return true;
     const { call } = this;
     call.progress = 'answered';
     call.latencyMs = this.clock.now() - call.sentMs;
@@ -77,18 +79,20 @@ export class Exchange implements Cancellable, ReplySource {
   }
 
   onComplete(trailers: RawHeaders): void {
-    this.over = true;
+    this.isOver = true;
     this.reply?.end(trailers);
+    // Last: what the end makes somebody send at once is too early for this connection.
+    this.connection?.release();
   }
 
   onError(error: unknown): void {
     if (this.reply !== undefined) {
-      this.over = true;
+      this.isOver = true;
       this.reply.fail(bodyError(error, this.call));
       return;
     }
-    if (this.over) return;
-    this.over = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.reject(this.requestBodyError === undefined ? attemptError(error, this.call) : this.requestBodyError.error);
   }
 }

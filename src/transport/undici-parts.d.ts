@@ -2,8 +2,8 @@
  * Parts of undici by file. Its main entry installs a dispatcher for the built-in fetch as a side effect, and
  * loads three times as much; these files do neither.
  */
-declare module 'undici/lib/dispatcher/pool.js' {
-  export { Pool as default } from 'undici';
+declare module 'undici/lib/dispatcher/client.js' {
+  export { Client as default } from 'undici';
 }
 declare module 'undici/lib/dispatcher/dispatcher.js' {
   export { Dispatcher as default } from 'undici';
@@ -31,5 +31,6 @@ declare module 'undici/lib/core/util.js' {
 declare module 'undici/lib/core/errors.js' {
   import { errors } from 'undici';
 
+  export const ClientDestroyedError: typeof errors.ClientDestroyedError;
   export const RequestAbortedError: typeof errors.RequestAbortedError;
 }

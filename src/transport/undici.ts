@@ -1,18 +1,18 @@
-import type { Dispatcher, Pool as PoolType } from 'undici';
-import Pool from 'undici/lib/dispatcher/pool.js';
+import type { Dispatcher } from 'undici';
 import type { Call } from '../core/call.js';
 import type { Timer } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { jittered } from '../core/jitter.js';
 import type { Reply } from '../core/reply.js';
 import type { Payload, RequestBody } from '../core/request-body.js';
+import { ConnectionPool } from './connection-pool.js';
 import { Connector } from './connector.js';
 import { Exchange } from './exchange.js';
 import type { Connection, Transport, TransportScope } from './transport.js';
 
 /**
  * HTTP/1.1 over undici: one pool of connections an endpoint, made at the endpoint's first request and let go
- * of once it has been idle long enough that its sockets are closed anyway (an idle pool costs some 20 KB, and
+ * of once it has been idle long enough that its sockets are closed anyway (an idle connection costs some 6 KB, and
  * a client may know ten thousand endpoints).
  *
  * undici's own timeouts are off: the mesh's policies bound every phase, and two clocks for one time is a
@@ -29,7 +29,7 @@ export function undiciTransport(): Transport {
 }
 
 class PooledConnection implements Connection {
-  private pool: PoolType | undefined = undefined;
+  private pool: ConnectionPool | undefined = undefined;
   /** When the pool has to be replaced, where connections have an age. */
   private tooOldAtMs: number | undefined = undefined;
   private idleTimer: Timer | undefined = undefined;
@@ -71,10 +71,10 @@ class PooledConnection implements Connection {
               servername: this.servername,
               blocking: false,
             };
-      pool.dispatch(options as Dispatcher.DispatchOptions, exchange as Dispatcher.DispatchHandler);
+      pool.dispatch(options as Dispatcher.DispatchOptions, exchange as Dispatcher.DispatchHandler, exchange);
     });
 
-  raw(): Dispatcher {
+  raw(): ConnectionPool {
     return this.pool ?? this.open();
   }
 
@@ -85,21 +85,19 @@ class PooledConnection implements Connection {
 
   /**
    * The pool to send through. One that is too old is replaced as a whole and closes once what it has in flight is
-   * over. (undici can do it for single connections, but counts those that are closing as places that are taken,
-   * does not look again when they are gone, and so leaves requests waiting for ever.)
+   * over.
    */
-  private poolAt(nowMs: number): PoolType {
+  private poolAt(nowMs: number): ConnectionPool {
     const { pool } = this;
     if (pool !== undefined && (this.tooOldAtMs === undefined || nowMs < this.tooOldAtMs)) return pool;
     if (pool !== undefined) this.letGo();
     return this.open();
   }
 
-  private open(): PoolType {
+  private open(): ConnectionPool {
     const { connections, clock, random } = this.scope;
     const connector = new Connector(this.scope);
-    const pool = new Pool(this.endpoint.origin, {
-      connections: connections.max,
+    const pool = new ConnectionPool(this.endpoint.origin, connections.max, {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -133,7 +131,7 @@ class PooledConnection implements Connection {
     this.connector = undefined;
     if (pool === undefined) return;
     if (!this.closed) {
-      pool.close().catch(noop);
+      pool.close();
       return;
     }
     connector?.close();

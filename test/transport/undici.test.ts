@@ -89,14 +89,56 @@ describe('the undici transport', () => {
     assert.ok(call.latencyMs > 0);
   });
 
-  it('reuses its connections', async () => {
+  it('uses a connection again from the tick on in which its answer ended', async () => {
     const server = await serve(httpServer((_, response) => json(response, {})));
     const { connection, endpoint } = connect(server.port);
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 20; i++) await textOf(await connection.send(newCall(endpoint)));
+    assert.equal(server.accepted, 1);
+  });
+
+  it('prefers the connection used last, so that what many needed at once closes when one is enough', async () => {
+    const server = await serve(httpServer((_, response) => json(response, {})));
+    const { connection, endpoint } = connect(server.port, { max: 8, idleMs: 50 });
+    const get = async () => textOf(await connection.send(newCall(endpoint)));
+    await Promise.all(Array.from({ length: 8 }, get));
+    assert.equal(server.accepted, 8);
+    while (server.sockets.size > 1) await get();
+    assert.equal(server.accepted, 8);
+  });
+
+  it('does not take what a server sent unasked for the answer to the next request', async () => {
+    const answer = (text: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${text.length}\r\n\r\n${text}`;
+    const server = await serve(
+      rawServer((socket, bytes) => {
+        const path = bytes.toString().split(' ')[1] as string;
+        if (path.endsWith('0')) socket.write(answer(path) + answer('unasked'));
+        else socket.write(answer(path));
+      }),
+    );
+    for (const max of [1, 4]) {
+      const { connection, endpoint } = connect(server.port, { max });
+      const get = async (path: string) => assert.equal(await textOf(await connection.send(newCall(endpoint, { path }))), path);
+      for (let i = 0; i < 30; i++) await get(`/${i}`);
+      await Promise.all(Array.from({ length: 30 }, (_, i) => get(`/${i}`)));
+    }
+  });
+
+  it('has the connection free again that a request was refused on', async () => {
+    const server = await serve(httpServer((_, response) => json(response, {})));
+    const { connection, endpoint } = connect(server.port, { max: 1 });
+    for (let i = 0; i < 3; i++) {
+      await assert.rejects(connection.send(newCall(endpoint, { headers: ['transfer-encoding', 'chunked'] })), { code: 'ERR_MESH_REQUEST' });
       await textOf(await connection.send(newCall(endpoint)));
-      await turn();
     }
     assert.equal(server.accepted, 1);
+  });
+
+  it('makes a new connection for a request that finds the old one closing', async () => {
+    const server = await serve(httpServer((_, response) => json(response.setHeader('connection', 'close'), {})));
+    const { connection, endpoint } = connect(server.port, { max: 2 });
+    for (let i = 0; i < 10; i++) await textOf(await connection.send(newCall(endpoint)));
+    await Promise.all(Array.from({ length: 10 }, async () => textOf(await connection.send(newCall(endpoint)))));
+    assert.equal(server.accepted, 20);
   });
 
   it('says that nothing was sent when no connection could be made', async () => {
