@@ -32,7 +32,7 @@ const random = {
   },
 };
 const picker = BALANCERS[balancer]().build({ service: 'bench', view, random, clock: systemClock });
-teach(picker, view);
+teach(picker, view, balancer);
 
 const samples: number[] = [];
 for (let i = -WARM_UP; i < SAMPLES; i++) {

@@ -4,14 +4,16 @@ import type { Picker } from '../src/core/picker.js';
 import { systemRandom } from '../src/core/random.js';
 import { BALANCERS, type BalancerName } from './balancers.js';
 import { answer } from './child.js';
-import type { BalancerResult, PickResult } from './pick.js';
+import type { PickResult } from './pick.js';
 import { upkeepOf } from './pick-upkeep.js';
 import { median } from './statistics.js';
 import { call, teach, usedEndpoints } from './used-endpoints.js';
 
-/** Times one balancer. Called by pick.ts with the balancer's name. */
+/**
+ * Times one balancer. Called by pick.ts with the balancer's name and the number of endpoints, or 'upkeep' for what it
+ * costs besides its picks.
+ */
 
-const SIZES = [4, 10, 100, 1_000, 10_000];
 const BATCH = 1_000;
 const WARM_UP_ROUNDS = 30;
 /** So few that a round ends before the scheduler takes the core away; what it does between rounds is not measured. */
@@ -19,20 +21,23 @@ const BATCHES = 10;
 
 const balancer = process.argv[2] as BalancerName;
 const quick = process.argv[3] === 'quick';
+const what = process.argv[4];
 const rounds = quick ? 100 : 300;
 
-// Once for nothing: on a busy machine the engine is still compiling when the first rounds are over.
-for (const endpoints of SIZES.slice(0, 3)) time(endpoints, 0);
-const picks: PickResult[] = [];
-for (const endpoints of SIZES) for (const shut of [0, endpoints / 2]) picks.push(time(endpoints, shut));
-const result: Pick<BalancerResult, 'picks' | 'upkeep'> = { picks, upkeep: upkeepOf(balancer, quick) };
-answer(result);
+if (what === 'upkeep') {
+  answer(upkeepOf(balancer, quick));
+} else {
+  const endpoints = Number(what);
+  // Once for nothing: on a busy machine the engine is still compiling when the first rounds are over.
+  time(endpoints, 0);
+  answer([time(endpoints, 0), time(endpoints, endpoints / 2)]);
+}
 
 /** Rounds of both loops in turn: what the machine does meanwhile meets both alike. */
 function time(endpoints: number, shut: number): PickResult {
   const view = usedEndpoints(endpoints, shut, balancer.includes('weights'));
   const picker = BALANCERS[balancer]().build({ service: 'bench', view, random: systemRandom, clock: systemClock });
-  teach(picker, view);
+  teach(picker, view, balancer);
   const pickNs: number[] = [];
   const inlinedNs: number[] = [];
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {

@@ -19,14 +19,14 @@ const BATCH = 1_000;
 export function upkeepOf(balancer: BalancerName, quick: boolean): UpkeepResult {
   const view = usedEndpoints(ENDPOINTS, 0, balancer.includes('weights'));
   const { picker, buildMs, bytes } = built(balancer, view);
-  teach(picker, view);
+  teach(picker, view, balancer);
   const shutters = new Map([...view].map((endpoint) => [endpoint, view.shutterFor(endpoint)]));
   // First with the reports that all have given, before any of them is old.
   let nowMs = 1_000;
   const pickOnce = () => picker.pick(view, call, nowMs)?.requests ?? 0;
   const pickAndSettleNs = batches(quick ? 30 : 100, () => {
     nowMs += 0.1;
-    pickAndSettle(picker, view, nowMs);
+    pickAndSettle(picker, view, balancer, nowMs);
   });
   const shutUs = each(shuffled([...shutters.values()]), (shutter, isFirst) => {
     if (isFirst) shutter.shut('broken');
@@ -98,9 +98,9 @@ function batches(count: number, batch: () => void): number {
   return median(samples);
 }
 
-function pickAndSettle(picker: Picker, view: EndpointView, nowMs: number): void {
+function pickAndSettle(picker: Picker, view: EndpointView, balancer: BalancerName, nowMs: number): void {
   for (let i = 0; i < BATCH; i++) {
     const endpoint = picker.pick(view, call, nowMs);
-    if (endpoint !== undefined) learn(picker, endpoint, nowMs);
+    if (endpoint !== undefined) learn(picker, endpoint, balancer, nowMs);
   }
 }

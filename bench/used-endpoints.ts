@@ -4,7 +4,7 @@ import { EndpointView } from '../src/core/endpoint-view.js';
 import type { Picker } from '../src/core/picker.js';
 import { systemRandom } from '../src/core/random.js';
 import { Reply } from '../src/core/reply.js';
-import { ZONES } from './balancers.js';
+import { type BalancerName, VERSIONS, ZONES } from './balancers.js';
 import { shuffled } from './statistics.js';
 
 /**
@@ -36,18 +36,19 @@ export function newEndpoint(number: number, weight: number): Endpoint {
   const hostname = `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`;
   const address = { protocol: 'http:', hostname, port: 80, basePath: '' } as const;
   const zone = ZONES[number % ZONES.length];
-  const endpoint = new Endpoint({ id: String(number), ...address, weight, priority: 0, zone, metadata: {} });
+  const version = VERSIONS[number % VERSIONS.length] as string;
+  const endpoint = new Endpoint({ id: String(number), ...address, weight, priority: 0, zone, metadata: { version } });
   endpoint.requests = 1;
   return endpoint;
 }
 
 /** Has every endpoint answer once, within the first second. */
-export function teach(picker: Picker, view: EndpointView): void {
-  for (const endpoint of shuffled([...view])) learn(picker, endpoint, systemRandom.next() * 1_000);
+export function teach(picker: Picker, view: EndpointView, balancer: BalancerName): void {
+  for (const endpoint of shuffled([...view])) learn(picker, endpoint, balancer, systemRandom.next() * 1_000);
 }
 
-/** An answer of `endpoint` came, with a report. */
-export function learn(picker: Picker, endpoint: Endpoint, nowMs: number): void {
-  const reply = REPLIES[endpoint.slot & (REPLIES.length - 1)];
+/** An answer of `endpoint` came, with a report unless the balancer's name says that there are none. */
+export function learn(picker: Picker, endpoint: Endpoint, balancer: BalancerName, nowMs: number): void {
+  const reply = balancer.includes('no reports') ? undefined : REPLIES[endpoint.slot & (REPLIES.length - 1)];
   picker.settle?.(endpoint, 'success', 1 + systemRandom.next() * 50, call, nowMs, reply);
 }

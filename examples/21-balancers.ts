@@ -13,7 +13,7 @@ const mesh = createMesh({
     reports: [url, other],
     samples: [url, other],
   }),
-  defaults: { balancer: adaptive() }, // by the servers' load reports, or else by latency and what is in flight; the default is p2c()
+  defaults: { balancer: adaptive() }, // the default: by the servers' load reports, or else by latency and what is in flight
   services: {
     search: { balancer: p2c({ load: peakEwma({ decayMs: 5_000 }) }) },
     renderers: { balancer: leastRequest({ choices: 3 }) },

@@ -1,4 +1,4 @@
-import { p2c } from './balancing/p2c.js';
+import { adaptive } from './balancing/adaptive/adaptive.js';
 import type { Clock } from './core/clock.js';
 import type { Discovery } from './core/discovery.js';
 import { ConfigError } from './core/errors.js';
@@ -23,7 +23,7 @@ import type { Transport } from './transport/transport.js';
 
 /** How one service is called. What is left out is taken from `defaults`, and from the mesh's own defaults. */
 export interface ServiceOptions {
-  /** Chooses an endpoint for each attempt. Default `p2c()`: two choices by peak EWMA latency. */
+  /** Chooses an endpoint for each attempt. Default `adaptive()`: by the servers' load reports, or else by their latency and the requests in flight. */
   readonly balancer?: Balancer | undefined;
   /** What stands around a request: see `standard` and `PolicyLists`. Merged with the defaults by policy name. Default `standard()`. */
   readonly policies?: PolicyLists | undefined;
@@ -166,8 +166,8 @@ function declaredServices(services: MeshOptions['services'] = {}): [string, Serv
 function serviceSettings(path: string, defaults: ServiceOptions | undefined, own: ServiceOptions): ServiceSettings {
   knownKeys(path, own, SERVICE_KEYS);
   const base = defaults ?? {};
-  const balancer = own.balancer ?? base.balancer ?? p2c();
-  if (typeof balancer.build !== 'function') throw new ConfigError(`${path}.balancer`, 'a balancer, such as p2c()', balancer);
+  const balancer = own.balancer ?? base.balancer ?? adaptive();
+  if (typeof balancer.build !== 'function') throw new ConfigError(`${path}.balancer`, 'a balancer, such as adaptive()', balancer);
   const host = own.host ?? base.host ?? 'service';
   if (host !== 'service' && host !== 'endpoint') throw new ConfigError(`${path}.host`, "'service' or 'endpoint'", host);
   const classify = own.classify ?? base.classify;

@@ -4,8 +4,8 @@ import { CELLS, IN_FLIGHT, type PickableView } from '../core/endpoint-view.js';
 import type { Picker } from '../core/picker.js';
 import type { Random } from '../core/random.js';
 import type { Verdict } from '../core/verdict.js';
-import { drawByWeight } from './draw-by-weight.js';
 import type { LoadMeasure } from './load.js';
+import { WeightedDraw } from './weighted-draw.js';
 
 /**
  * Own copies, here and in the other files of a pick: the engine folds a constant of the module itself into the
@@ -33,6 +33,7 @@ const PENDING = IN_FLIGHT;
  */
 export class LowestCostPicker implements Picker {
   private readonly chosen: Int32Array;
+  private readonly weighted: WeightedDraw;
   /** From how many endpoints on two are drawn; never, where more than two are. */
   private readonly pairFrom: number;
   private readonly fullScanUpTo: number;
@@ -45,6 +46,7 @@ export class LowestCostPicker implements Picker {
     private readonly random: Random,
   ) {
     this.chosen = new Int32Array(choices);
+    this.weighted = new WeightedDraw(random);
     this.fullScanUpTo = Math.max(fullScanUpTo, choices);
     this.pairFrom = choices === 2 ? this.fullScanUpTo + 1 : Number.POSITIVE_INFINITY;
   }
@@ -55,7 +57,7 @@ export class LowestCostPicker implements Picker {
     // The usual cases stand here, and the rest apart: the engine inlines a pick into its caller as long as it is small.
     if (count < 2 || !view.uniform) slot = this.otherwise(view, nowMs);
     else if (count >= this.pairFrom) slot = this.ofTwo(view, nowMs);
-    else slot = count <= this.fullScanUpTo ? this.ofAll(view, nowMs) : this.ofSome(view, nowMs);
+    else slot = count <= this.fullScanUpTo ? this.cheapest(view, nowMs) : this.ofSome(view, nowMs);
     return view.bySlot[slot];
   }
 
@@ -85,15 +87,32 @@ export class LowestCostPicker implements Picker {
     const other = ((drawn - place) * (count - 1)) | 0;
     const first = slots[place] as number;
     const second = slots[other + 1 + ((other - place) >> 31)] as number;
+    let firstCost = 0;
+    let slot = first;
+    // A loop, so that the engine has one call to inline and not two, which are too much within another balancer.
+    for (;;) {
+      const cell = slot * STRIDE;
+      const cost = measure.cost(cells, cell, cells[cell + PENDING] as number, nowMs);
+      if (slot === second) return first + ((second - first) & -(cost < firstCost));
+      firstCost = cost;
+      slot = second;
+    }
+  }
+
+  /** Of two slots the one whose endpoint costs less. */
+  cheaper(view: PickableView, first: number, second: number, nowMs: number): number {
+    const { measure } = this;
+    if (measure.cheaper !== undefined) return measure.cheaper(view, first, second, nowMs);
+    const { cells } = view;
     const firstCell = first * STRIDE;
     const secondCell = second * STRIDE;
     const firstCost = measure.cost(cells, firstCell, cells[firstCell + PENDING] as number, nowMs);
     const secondCost = measure.cost(cells, secondCell, cells[secondCell + PENDING] as number, nowMs);
-    return first + ((second - first) & -(secondCost < firstCost));
+    return secondCost < firstCost ? second : first;
   }
 
-  /** Of all endpoints. */
-  private ofAll(view: PickableView, nowMs: number): number {
+  /** The slot of the endpoint that costs least of all, of which there are two at least. Weights are left aside. */
+  cheapest(view: PickableView, nowMs: number): number {
     const { measure, random } = this;
     return measure.cheapest === undefined ? this.byAsking(view, nowMs) : measure.cheapest(view, random, nowMs);
   }
@@ -148,13 +167,13 @@ export class LowestCostPicker implements Picker {
   }
 
   private byWeight(view: PickableView, nowMs: number): number {
-    const { slots, count } = view;
-    let held = drawByWeight(view, this.random);
+    const { weighted } = this;
+    let held = weighted.draw(view);
     for (let drawn = 1; drawn < this.choices; drawn++) {
-      const other = count === 2 ? 1 - held : drawByWeight(view, this.random, held);
-      if (this.isWorthMoving(view, slots[held] as number, slots[other] as number, nowMs)) held = other;
+      const other = weighted.drawOther(view, held);
+      if (this.isWorthMoving(view, held, other, nowMs)) held = other;
     }
-    return slots[held] as number;
+    return held;
   }
 
   /**
@@ -163,13 +182,16 @@ export class LowestCostPicker implements Picker {
    * in flight weighs as much more as its weight is smaller.
    */
   private isWorthMoving({ cells, weights }: PickableView, held: number, other: number, nowMs: number): boolean {
-    const heldCell = held * STRIDE;
-    const otherCell = other * STRIDE;
-    const heldWeight = weights[held] as number;
-    const otherWeight = weights[other] as number;
-    const unit = Math.max(heldWeight, otherWeight);
-    const heldInFlight = (cells[heldCell + PENDING] as number) * (unit / heldWeight);
-    const otherInFlight = ((cells[otherCell + PENDING] as number) + 1) * (unit / otherWeight);
-    return this.measure.cost(cells, otherCell, otherInFlight, nowMs) < this.measure.cost(cells, heldCell, heldInFlight, nowMs);
+    const unit = Math.max(weights[held] as number, weights[other] as number);
+    let heldCost = 0;
+    let slot = held;
+    for (let added = 0; ; added = 1) {
+      const cell = slot * STRIDE;
+      const inFlight = ((cells[cell + PENDING] as number) + added) * (unit / (weights[slot] as number));
+      const cost = this.measure.cost(cells, cell, inFlight, nowMs);
+      if (added === 1) return cost < heldCost;
+      heldCost = cost;
+      slot = other;
+    }
   }
 }

@@ -84,9 +84,20 @@ const PENDING = IN_FLIGHT;
 const STRIDE = CELLS;
 const OWED_SINCE = OWING;
 
+/** What a request more costs by the peak as it was last stored, and by the silence where `nowMs` is told and not 0. */
+function storedCost(cells: Float64Array, cell: number, nowMs: number): number {
+  const load = cells[cell + PEAK] as number;
+  const pending = cells[cell + PENDING] as number;
+  if (load === 0) return UNMEASURED_MS * pending;
+  const peakMs = Math.abs(load);
+  return (nowMs === 0 ? peakMs : Math.max(nowMs - (cells[cell + OWED_SINCE] as number), peakMs)) * (pending + 1);
+}
+
 class PeakEwma implements LoadMeasure {
   private readonly eighthPerMs: number;
   private refreshAtMs = Number.NEGATIVE_INFINITY;
+  /** Whether, where all are compared, somebody had been silent for longer than his peak when the peaks were stored. */
+  private isSomeoneSilent = false;
 
   constructor(
     private readonly decayMs: number,
@@ -103,29 +114,36 @@ class PeakEwma implements LoadMeasure {
     return Math.max(owedMs, peakMs) * (inFlight + 1);
   }
 
+  /** Written out, and both in one place: two calls of `cost` are too much for the engine to inline, and give numbers that it boxes. */
   cheaper({ cells }: PickableView, first: number, second: number, nowMs: number): number {
-    const firstCell = first * STRIDE;
-    const secondCell = second * STRIDE;
-    const firstCost = this.cost(cells, firstCell, cells[firstCell + PENDING] as number, nowMs);
-    const secondCost = this.cost(cells, secondCell, cells[secondCell + PENDING] as number, nowMs);
-    // An if in disguise: both outcomes are as likely, and the processor would guess half of them wrong.
-    return first + ((second - first) & -(secondCost < firstCost));
+    const { eighthPerMs } = this;
+    let firstCost = 0;
+    let slot = first;
+    for (;;) {
+      const cell = slot * STRIDE;
+      const load = cells[cell + PEAK] as number;
+      const pending = cells[cell + PENDING] as number;
+      const peakMs = Math.abs(load) / growthOf((nowMs - (cells[cell + STAMP] as number)) * eighthPerMs);
+      const owedMs = nowMs - (cells[cell + OWED_SINCE] as number);
+      const cost = load === 0 ? UNMEASURED_MS * pending : Math.max(owedMs, peakMs) * (pending + 1);
+      // An if in disguise: both outcomes are as likely, and the processor would guess half of them wrong.
+      if (slot === second) return first + ((second - first) & -(cost < firstCost));
+      firstCost = cost;
+      slot = second;
+    }
   }
 
   /** Reads the peaks as they were last stored, and stores them decayed now and then: the decay of all would be most of the work. */
   cheapest(view: PickableView, random: Random, nowMs: number): number {
     if (nowMs >= this.refreshAtMs) this.refresh(view, nowMs);
+    const silenceUntilMs = this.isSomeoneSilent ? nowMs : 0;
     const { slots, count, cells } = view;
     let best = slots[0] as number;
     let lowest = Number.POSITIVE_INFINITY;
     let ties = 0;
     for (let place = 0; place < count; place++) {
       const slot = slots[place] as number;
-      const cell = slot * STRIDE;
-      const load = cells[cell + PEAK] as number;
-      const pending = cells[cell + PENDING] as number;
-      const owedMs = nowMs - (cells[cell + OWED_SINCE] as number);
-      const cost = load === 0 ? UNMEASURED_MS * pending : Math.max(owedMs, Math.abs(load)) * (pending + 1);
+      const cost = storedCost(cells, slot * STRIDE, silenceUntilMs);
       if (cost < lowest) {
         lowest = cost;
         best = slot;
@@ -140,12 +158,15 @@ class PeakEwma implements LoadMeasure {
 
   private refresh({ slots, count, cells }: PickableView, nowMs: number): void {
     this.refreshAtMs = nowMs + this.decayMs * FRESH;
+    this.isSomeoneSilent = false;
     for (let place = 0; place < count; place++) {
       const cell = (slots[place] as number) * STRIDE;
       const load = cells[cell + PEAK] as number;
       const ageMs = nowMs - (cells[cell + STAMP] as number);
-      if (load === 0 || ageMs <= 0) continue;
-      const peakMs = Math.max(LEAST_PEAK_MS, Math.abs(load) * Math.exp(-ageMs / this.decayMs));
+      if (load === 0) continue;
+      const peakMs = Math.max(LEAST_PEAK_MS, Math.abs(load) * Math.exp(-Math.max(0, ageMs) / this.decayMs));
+      if (nowMs - (cells[cell + OWED_SINCE] as number) > peakMs) this.isSomeoneSilent = true;
+      if (ageMs <= 0) continue;
       cells[cell + PEAK] = load < 0 ? -peakMs : peakMs;
       cells[cell + STAMP] = nowMs;
     }

@@ -2,7 +2,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { PickableView } from '../core/endpoint-view.js';
 import type { Balancer, Picker } from '../core/picker.js';
 import type { Random } from '../core/random.js';
-import { drawByWeight } from './draw-by-weight.js';
+import { WeightedDraw } from './weighted-draw.js';
 
 /**
  * Any endpoint, in proportion to the weights. It knows nothing of load: its use is as a baseline, and where
@@ -16,11 +16,15 @@ export function random(): Balancer {
 }
 
 class RandomPicker implements Picker {
-  constructor(private readonly random: Random) {}
+  private readonly byWeight: WeightedDraw;
+
+  constructor(private readonly random: Random) {
+    this.byWeight = new WeightedDraw(random);
+  }
 
   pick(view: PickableView): Endpoint | undefined {
     if (view.count === 0) return undefined;
-    const place = view.uniform ? (this.random.next() * view.count) | 0 : drawByWeight(view, this.random);
-    return view.bySlot[view.slots[place] as number];
+    const slot = view.uniform ? view.slots[(this.random.next() * view.count) | 0] : this.byWeight.draw(view);
+    return view.bySlot[slot as number];
   }
 }

@@ -60,6 +60,8 @@ export interface PickableView extends Iterable<Endpoint> {
   readonly maxWeight: number;
   /** Attempts begun and not yet over; of a whole service, those on removed endpoints too. */
   readonly inFlight: number;
+  /** Another number after each change of `slots`, `count` or a weight: what was worked out from them holds while it stays. */
+  readonly changes: number;
   /** Whether an endpoint is among those that can be picked now. Costs the same however many there are. */
   offers(endpoint: Endpoint): boolean;
   /** Tells `listener` of every change from now on; returns how to stop that. */
@@ -90,6 +92,8 @@ export class EndpointView implements PickableView {
   maxWeight = 1;
   /** Attempts begun and not yet over, on all endpoints, removed ones included. */
   inFlight = 0;
+  /** Another number after each change of `slots`, `count` or a weight. */
+  changes = 0;
   /** Retries stay away from the whole service until then: what a Retry-After of a 429 binds. */
   retryAfterMs = 0;
   private readonly groups: PriorityGroup[] = [];
@@ -251,6 +255,7 @@ export class EndpointView implements PickableView {
 
   /** Shows the first priority that has an endpoint to offer. */
   private choose(): void {
+    this.changes++;
     const group = this.groups.find((candidate) => candidate.count > 0);
     this.slots = group?.slots ?? NONE;
     this.count = group?.count ?? 0;
@@ -275,6 +280,7 @@ export class EndpointView implements PickableView {
   }
 
   private countWeight(weight: number, change: 1 | -1): void {
+    this.changes++;
     const { census } = this;
     census.count(weight, change);
     this.uniform = census.uniform;

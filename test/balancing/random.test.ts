@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { drawByWeight } from '../../src/balancing/draw-by-weight.js';
 import { random } from '../../src/balancing/random.js';
-import { seededRandom } from '../../src/testing/seeded-random.js';
 import { isShare, pickerFor, sharesOf, viewOf, weightedView } from './endpoints.js';
 
 test('random picks every endpoint as often as any other', () => {
@@ -38,16 +36,4 @@ test('random keeps to the weights of those that are left when the heaviest endpo
 test('random picks nothing where there is nothing to pick', () => {
   const view = viewOf();
   assert.deepEqual([...sharesOf(pickerFor(random(), view), view, 3)], [['none', 3]]);
-});
-
-test('a draw by weight leaves out the excepted endpoint and keeps the proportions of the others', () => {
-  const { view } = weightedView([1, 50, 3]);
-  const source = seededRandom(3);
-  const counts = [0, 0, 0];
-  for (let i = 0; i < 20_000; i++) {
-    const place = drawByWeight(view, source, 1);
-    counts[place] = (counts[place] ?? 0) + 1;
-  }
-  assert.equal(counts[1], 0);
-  assert.ok(isShare(counts[2] ?? 0, 20_000, 0.75), String(counts));
 });

@@ -31,7 +31,7 @@ describe('defaults and services', () => {
 
   it('stand as they are where nothing is given', () => {
     const { balancer, policies } = stackOf({});
-    assert.equal(balancer, 'p2c');
+    assert.equal(balancer, 'adaptive');
     assert.deepEqual(policies, { perCall: ['timeout', 'bulkhead', 'retry'], perAttempt: ['timeout'], perEndpoint: ['circuitBreaker'] });
   });
 

@@ -60,11 +60,11 @@ const BAD: Record<string, readonly [path: string, options: () => object, expecte
     () => ({ services: { users: {}, USERS: {} } }),
     /differs from the others in more than case/,
   ],
-  'a balancer by name': ['defaults.balancer', () => ({ defaults: { balancer: 'p2c' } }), /a balancer, such as p2c\(\), got 'p2c'/],
+  'a balancer by name': ['defaults.balancer', () => ({ defaults: { balancer: 'p2c' } }), /a balancer, such as adaptive\(\), got 'p2c'/],
   'a balancer that was not called': [
     'services.users.balancer',
     () => ({ services: { users: { balancer: p2c } } }),
-    /a balancer, such as p2c\(\)/,
+    /a balancer, such as adaptive\(\)/,
   ],
   'an unknown host rule': ['services.users.host', () => ({ services: { users: { host: 'users.example' } } }), /'service' or 'endpoint'/],
   'a classifier that is no function': ['defaults.classify', () => ({ defaults: { classify: [500] } }), /a function/],

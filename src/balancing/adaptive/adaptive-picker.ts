@@ -1,6 +1,6 @@
 import type { Call } from '../../core/call.js';
 import type { Endpoint } from '../../core/endpoint.js';
-import { CELLS, IN_FLIGHT, type PickableView } from '../../core/endpoint-view.js';
+import type { PickableView } from '../../core/endpoint-view.js';
 import type { Picker } from '../../core/picker.js';
 import type { Random } from '../../core/random.js';
 import type { Reply } from '../../core/reply.js';
@@ -28,9 +28,8 @@ const ALL_WHEN_BUSY = 16;
 /** A server that says it is faster than an eighth of what its answers take is not believed. */
 const BELIEVED = 1 / 8;
 
-/** Own copies: see lowest-cost.ts. */
-const STRIDE = CELLS;
-const PENDING = IN_FLIGHT;
+/** After so many draws that gave the same endpoint, it is nearly the only one that is fast. */
+const MAX_TRIES = 16;
 
 /** The picker behind `adaptive`, which says what it does and why. */
 export class AdaptivePicker implements Picker, ViewListener {
@@ -39,7 +38,6 @@ export class AdaptivePicker implements Picker, ViewListener {
   private readonly speeds = new SpeedShares();
   private readonly report = new LoadReport();
   private readonly ofTwo: LowestCostPicker;
-  private readonly ofAll: LowestCostPicker;
   private readonly stopListening: () => void;
   /** What an answer took, beside what the server says that it takes. */
   private readonly answers = new MeanTimes();
@@ -52,23 +50,17 @@ export class AdaptivePicker implements Picker, ViewListener {
     private readonly random: Random,
   ) {
     this.ofTwo = new LowestCostPicker(measure, 2, ALWAYS_ALL, view, random);
-    this.ofAll = new LowestCostPicker(measure, 2, ALL_WHEN_BUSY, view, random);
     for (const endpoint of view) this.added(endpoint);
     this.stopListening = view.listen(this);
   }
 
   pick(view: PickableView, call: Call, nowMs: number): Endpoint | undefined {
-    const { count } = view;
-    if (count > 1 && view.uniform) {
-      if (nowMs >= this.reviewAtMs) this.review(view, nowMs);
-      if (this.pool.size > 0 && this.reporters.allReport) {
-        const endpoint = this.byReport(view, nowMs);
-        if (endpoint !== undefined) return endpoint;
-      }
-      if (count <= ALL_WHEN_BUSY && view.inFlight >= count) return this.ofAll.pick(view, call, nowMs);
-      if (!this.speeds.even && count > ALWAYS_ALL) return view.bySlot[this.bySpeed(view, nowMs)];
+    if (view.count <= ALL_WHEN_BUSY || !view.uniform) return this.ofFew(view, call, nowMs);
+    if (nowMs >= this.reviewAtMs || this.pool.isPromising) {
+      const endpoint = this.byReport(view, nowMs);
+      if (endpoint !== undefined) return endpoint;
     }
-    return this.ofTwo.pick(view, call, nowMs);
+    return this.speeds.even ? this.ofTwo.pick(view, call, nowMs) : this.bySpeed(view, call, nowMs);
   }
 
   settle(endpoint: Endpoint, verdict: Verdict, latencyMs: number, call: Call, nowMs: number, reply: Reply | undefined): void {
@@ -114,13 +106,25 @@ export class AdaptivePicker implements Picker, ViewListener {
     return requestsPerSecond > 0 ? believedMs / ((requestsPerSecond * serviceMs) / 1_000 + 1) : believedMs;
   }
 
-  private review(view: PickableView, nowMs: number): void {
-    this.reviewAtMs = nowMs + REVIEW_MS;
-    this.speeds.review(view);
-    this.reporters.review(view);
+  /** Of few endpoints, or by weight. */
+  private ofFew(view: PickableView, call: Call, nowMs: number): Endpoint | undefined {
+    const { count } = view;
+    if (count > 1 && view.uniform) {
+      const endpoint = this.byReport(view, nowMs);
+      if (endpoint !== undefined) return endpoint;
+      if (view.inFlight >= count) return view.bySlot[this.ofTwo.cheapest(view, nowMs)];
+      if (!this.speeds.even && count > ALWAYS_ALL) return this.bySpeed(view, call, nowMs);
+    }
+    return this.ofTwo.pick(view, call, nowMs);
   }
 
   private byReport(view: PickableView, nowMs: number): Endpoint | undefined {
+    if (nowMs >= this.reviewAtMs) {
+      this.reviewAtMs = nowMs + REVIEW_MS;
+      this.speeds.review(view);
+      this.reporters.review(view);
+    }
+    if (!this.pool.isPromising || !this.reporters.allReport) return undefined;
     this.turn = (this.turn + 1) % EXPLORE_EVERY;
     if (this.turn === 0) return undefined;
     const { pool } = this;
@@ -132,20 +136,23 @@ export class AdaptivePicker implements Picker, ViewListener {
     return undefined;
   }
 
-  private bySpeed(view: PickableView, nowMs: number): number {
-    const { speeds, random, measure } = this;
-    const { slots } = view;
-    const first = slots[speeds.drawTwo(view, random)] as number;
-    const second = slots[speeds.second] as number;
-    return measure.cheaper === undefined ? this.byCost(view, first, second, nowMs) : measure.cheaper(view, first, second, nowMs);
+  private bySpeed(view: PickableView, call: Call, nowMs: number): Endpoint | undefined {
+    const { measure, ofTwo } = this;
+    const { table, changes } = this.speeds;
+    const first = table.drawTwo(this.random);
+    const second = table.second === first ? this.otherThan(first) : table.second;
+    const slot = measure.cheaper === undefined ? ofTwo.cheaper(view, first, second, nowMs) : measure.cheaper(view, first, second, nowMs);
+    const endpoint = view.bySlot[slot];
+    if (changes === view.changes) return endpoint;
+    // Since the last review it may have been shut.
+    return endpoint !== undefined && view.offers(endpoint) ? endpoint : ofTwo.pick(view, call, nowMs);
   }
 
-  private byCost({ cells }: PickableView, first: number, second: number, nowMs: number): number {
-    const { measure } = this;
-    const firstCell = first * STRIDE;
-    const secondCell = second * STRIDE;
-    const firstCost = measure.cost(cells, firstCell, cells[firstCell + PENDING] as number, nowMs);
-    const secondCost = measure.cost(cells, secondCell, cells[secondCell + PENDING] as number, nowMs);
-    return secondCost < firstCost ? second : first;
+  /** Two that are the same are no choice. */
+  private otherThan(first: number): number {
+    const { table } = this.speeds;
+    let second = first;
+    for (let tries = 0; second === first && tries < MAX_TRIES; tries++) second = table.draw(this.random);
+    return second;
   }
 }

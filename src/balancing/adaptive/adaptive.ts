@@ -18,7 +18,7 @@ export interface AdaptiveOptions {
 }
 
 /**
- * Goes by what the servers say of their load where they say it, and by what this client sees where not.
+ * The default: goes by what the servers say of their load where they say it, and by what this client sees where not.
  *
  * 1. **Reports.** Where every endpoint's answers say how many requests it has and how long it needs for one
  *    (`loadReports()`, or the ORCA header `endpoint-load-metrics` with `named_metrics.rif` and `named_metrics.svc` from a

@@ -40,6 +40,8 @@ const PENDING = IN_FLIGHT;
 
 export class ReportPool {
   size = 0;
+  /** Whether a report may be worth going by. Not while those that are left promised too little and nothing new was heard. */
+  isPromising = false;
   /** What an answer takes on average, over all endpoints, in milliseconds: one number, where changing it allocates nothing. */
   private readonly usualMs = new Float64Array(1);
   private readonly slots = new Int32Array(CAPACITY);
@@ -58,12 +60,14 @@ export class ReportPool {
     this.serviceMs[index] = serviceMs;
     this.stamps[index] = nowMs;
     this.endsMs[index] = nowMs + Math.max(USABLE_MS, USABLE_SERVICE_TIMES * serviceMs);
+    this.isPromising = true;
   }
 
   /** An answer took so long. */
   answered(ms: number): void {
     const usual = this.usualMs[0] as number;
     this.usualMs[0] = usual === 0 ? ms : usual + (ms - usual) * NEWEST;
+    this.isPromising = this.size > 0;
   }
 
   /** What the endpoint in `slot` said counts no more. */
@@ -88,7 +92,10 @@ export class ReportPool {
       scores[index] = score;
       if (score < lowest) lowest = score;
     }
-    if (this.size === 0 || lowest > (this.usualMs[0] as number) * PATIENCE) return -1;
+    if (this.size === 0 || lowest > (this.usualMs[0] as number) * PATIENCE) {
+      this.isPromising = false;
+      return -1;
+    }
     const bound = lowest * AS_GOOD;
     let best = 0;
     let oldestMs = Number.POSITIVE_INFINITY;

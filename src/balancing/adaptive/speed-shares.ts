@@ -1,6 +1,6 @@
 import type { PickableView } from '../../core/endpoint-view.js';
 import { grown } from '../../core/grown.js';
-import type { Random } from '../../core/random.js';
+import { AliasTable } from '../alias-table.js';
 import { MeanTimes } from './mean-times.js';
 
 /**
@@ -18,15 +18,16 @@ import { MeanTimes } from './mean-times.js';
 const LEAST_SHARE = 0.1;
 /** Measured times of equal endpoints differ by some tenths. While none takes longer than so many usual times, all count as even. */
 const CLEARLY_SLOWER = 2;
-const MAX_TRIES = 16;
 
 export class SpeedShares {
   /** Whether all endpoints are drawn equally often. */
   even = true;
-  /** The other place that `drawTwo` drew. */
-  second = 0;
+  /** The state of the list at the last review. */
+  changes = -1;
+  /** Draws by speed, of the endpoints that could be picked at the last review. Not made where all are even. */
+  readonly table = new AliasTable();
   private readonly times = new MeanTimes();
-  /** By slot: the chance that a draw of the endpoint counts. */
+  /** By slot: how often the endpoint is drawn, where 1 is as often as any. */
   private shares: Float32Array = new Float32Array(4);
 
   /** Another endpoint is in `slot`: nothing is known of it, and it counts as fast. */
@@ -47,7 +48,7 @@ export class SpeedShares {
   }
 
   /** Works the shares out anew, in time proportional to the number of endpoints. */
-  review({ slots, count }: PickableView): void {
+  review({ slots, count, changes }: PickableView): void {
     const { times, shares } = this;
     let speeds = 0;
     let known = 0;
@@ -66,39 +67,7 @@ export class SpeedShares {
       shares[slot] = ms > usualMs ? Math.max(LEAST_SHARE, usualMs / ms) : 1;
     }
     this.even = even;
-  }
-
-  /** A place among the pickable endpoints of `view`, by speed, and another one in `second`. There must be two. */
-  drawTwo(view: PickableView, random: Random): number {
-    const { slots, count } = view;
-    const { shares } = this;
-    // What a number has left when its leading digits are a place, and the next ones said yes, is as even as before.
-    const drawn = random.next() * count;
-    const place = drawn | 0;
-    const chance = drawn - place;
-    const share = shares[slots[place] as number] as number;
-    if (chance >= share) {
-      const first = this.draw(view, random, -1);
-      this.second = this.draw(view, random, first);
-      return first;
-    }
-    const left = (chance / share) * (count - 1);
-    const other = left | 0;
-    const second = other < place ? other : other + 1;
-    this.second = left - other < (shares[slots[second] as number] as number) ? second : this.draw(view, random, place);
-    return place;
-  }
-
-  /** A place among the pickable endpoints of `view`, other than `except`, by speed. There must be one. */
-  private draw({ slots, count }: PickableView, random: Random, except: number): number {
-    const { shares } = this;
-    // One number makes a try: its leading digits the place, the rest of them the chance.
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const drawn = random.next() * count;
-      const place = drawn | 0;
-      if (place !== except && drawn - place < (shares[slots[place] as number] as number)) return place;
-    }
-    const place = (random.next() * (count - 1)) | 0;
-    return place === except ? count - 1 : place;
+    this.changes = changes;
+    if (!even) this.table.build(slots, count, shares);
   }
 }

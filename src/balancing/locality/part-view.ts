@@ -25,6 +25,7 @@ export class PartView implements PickableView {
   maxWeight = 1;
   /** Attempts begun and not yet over, on its members. */
   inFlight = 0;
+  changes = 0;
   private standing: Int32Array = new Int32Array(4);
   private readonly census = new WeightCensus();
   private readonly listeners = new ViewListeners();
@@ -71,6 +72,7 @@ export class PartView implements PickableView {
     this.slots = grown(this.slots, this.count + 1);
     this.standing[slot] = this.count + FIRST_PLACE;
     this.slots[this.count++] = slot;
+    this.changes++;
     this.listeners.tell('opened', endpoint);
   }
 
@@ -82,6 +84,7 @@ export class PartView implements PickableView {
     this.slots[place] = last;
     this.standing[last] = place + FIRST_PLACE;
     this.standing[endpoint.slot] = SHUT;
+    this.changes++;
     this.listeners.tell('shut', endpoint);
   }
 
@@ -117,6 +120,7 @@ export class PartView implements PickableView {
   }
 
   private countWeight(weight: number, change: 1 | -1): void {
+    this.changes++;
     this.census.count(weight, change);
     this.uniform = this.census.uniform;
     this.maxWeight = this.census.largest;

@@ -20,6 +20,7 @@ export class PriorityView implements PickableView, ViewListener {
   uniform = true;
   maxWeight = 1;
   inFlight = 0;
+  changes = 0;
   private readonly members = new Map<Endpoint, Level>();
   private readonly levels: Level[] = [];
   private shown: PartView | undefined = undefined;
@@ -141,6 +142,7 @@ export class PriorityView implements PickableView, ViewListener {
   }
 
   private choose(): void {
+    this.changes++;
     this.shown = this.levels.find(({ view }) => view.count > 0)?.view;
   }
 
@@ -156,6 +158,7 @@ export class PriorityView implements PickableView, ViewListener {
   }
 
   private countWeight(weight: number, change: 1 | -1): void {
+    this.changes++;
     this.census.count(weight, change);
     this.uniform = this.census.uniform;
     this.maxWeight = this.census.largest;

@@ -6,9 +6,9 @@ import type { Random } from '../../core/random.js';
 import type { Reply } from '../../core/reply.js';
 import type { Verdict } from '../../core/verdict.js';
 import type { ViewListener } from '../../core/view-listeners.js';
-import { drawByWeight } from '../draw-by-weight.js';
 import { LoadReport } from '../load-reports/load-report.js';
 import { readLoadReport } from '../load-reports/read-load-report.js';
+import { WeightedDraw } from '../weighted-draw.js';
 import { type ProbeAudience, Prober, type ProbeSettings } from './prober.js';
 import { ReportPool } from './report-pool.js';
 import { ReuseBudget } from './reuse-budget.js';
@@ -28,6 +28,7 @@ const SHARE_OF_ONE = 0.05;
 export class PrequalPicker implements Picker, ViewListener, ProbeAudience {
   private readonly view: PickableView;
   private readonly random: Random;
+  private readonly weighted: WeightedDraw;
   private readonly pool: ReportPool;
   private readonly usual: UsualInFlight;
   private readonly budget: ReuseBudget;
@@ -52,6 +53,7 @@ export class PrequalPicker implements Picker, ViewListener, ProbeAudience {
     const { ask } = scope;
     this.view = scope.view;
     this.random = scope.random;
+    this.weighted = new WeightedDraw(scope.random);
     this.pool = new ReportPool(poolSize, maxAgeMs);
     this.usual = new UsualInFlight(hotQuantile);
     this.budget = new ReuseBudget(poolSize, probesPerRequest, removesPerRequest, scope.random);
@@ -177,18 +179,17 @@ export class PrequalPicker implements Picker, ViewListener, ProbeAudience {
    * goes to it, or to another mute one that has less in flight. -1 if it is not.
    */
   private amongMute(view: PickableView, nowMs: number): number {
-    const { count, slots, bySlot } = view;
+    const { count, bySlot } = view;
     if (count < 2) return -1;
-    const place = this.drawOf(view);
-    const slot = slots[place] as number;
+    const slot = this.drawOf(view);
     if (!this.isMute(slot, nowMs)) return -1;
-    const other = slots[this.drawOf(view)] as number;
+    const other = this.drawOf(view);
     const isOthers = this.isMute(other, nowMs) && (bySlot[other] as Endpoint).inFlight < (bySlot[slot] as Endpoint).inFlight;
     return isOthers ? other : slot;
   }
 
   private drawOf(view: PickableView): number {
-    return view.uniform ? (this.random.next() * view.count) | 0 : drawByWeight(view, this.random);
+    return view.uniform ? (view.slots[(this.random.next() * view.count) | 0] as number) : this.weighted.draw(view);
   }
 
   private isMute(slot: number, nowMs: number): boolean {

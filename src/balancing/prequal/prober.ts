@@ -4,7 +4,7 @@ import type { PickableView } from '../../core/endpoint-view.js';
 import type { Inquiry, PickerScope } from '../../core/picker.js';
 import type { Random } from '../../core/random.js';
 import type { Reply } from '../../core/reply.js';
-import { drawByWeight } from '../draw-by-weight.js';
+import { WeightedDraw } from '../weighted-draw.js';
 
 /**
  * Asks endpoints for their load: some with each request, and a few now and then in a pause, so that the first request
@@ -44,6 +44,7 @@ const LATEST_PICK = 1;
 export class Prober {
   private readonly view: PickableView;
   private readonly random: Random;
+  private readonly weighted: WeightedDraw;
   private readonly clock: Clock;
   private readonly ask: NonNullable<PickerScope['ask']>;
   private readonly underWay = new Set<Inquiry>();
@@ -65,6 +66,7 @@ export class Prober {
   ) {
     this.view = scope.view;
     this.random = scope.random;
+    this.weighted = new WeightedDraw(scope.random);
     this.clock = scope.clock;
     this.ask = scope.ask;
     this.isWatching = settings.idleProbingMs === 0;
@@ -111,8 +113,8 @@ export class Prober {
     const { view, random } = this;
     if (view.count < 2) return undefined;
     for (let draws = 0; draws < MAX_DRAWS; draws++) {
-      const place = view.uniform ? (random.next() * view.count) | 0 : drawByWeight(view, random);
-      const endpoint = view.bySlot[view.slots[place] as number] as Endpoint;
+      const slot = view.uniform ? view.slots[(random.next() * view.count) | 0] : this.weighted.draw(view);
+      const endpoint = view.bySlot[slot as number] as Endpoint;
       if (this.audience.mayAsk(endpoint, nowMs)) return endpoint;
     }
     return undefined;

@@ -14,14 +14,12 @@ function measured(times: readonly number[]) {
   }
   speeds.review(view);
   const random = seededRandom(7);
-  /** How often each is drawn, as the first and as the second of two. */
-  const drawn = (draws: number): { first: number[]; second: number[] } => {
-    const counts = { first: times.map(() => 0), second: times.map(() => 0) };
+  /** How often each is drawn. */
+  const drawn = (draws: number): number[] => {
+    const counts = times.map(() => 0);
     for (let draw = 0; draw < draws; draw++) {
-      const place = speeds.drawTwo(view, random);
-      assert.notEqual(place, speeds.second);
-      counts.first[place] = (counts.first[place] ?? 0) + 1;
-      counts.second[speeds.second] = (counts.second[speeds.second] ?? 0) + 1;
+      const slot = speeds.table.draw(random);
+      counts[slot] = (counts[slot] ?? 0) + 1;
     }
     return counts;
   };
@@ -36,23 +34,13 @@ test('an endpoint is drawn as much more rarely as it is slower than the fleet on
   const shares = [1, 1, usualMs / 40, 0.1, 1];
   const sum = shares.reduce((before, share) => before + share);
   const counts = drawn(36_000);
-  for (const [place, share] of shares.entries()) {
-    assert.ok(isShare(counts.first[place] ?? 0, 36_000, share / sum), `${place}: ${counts.first}`);
-    // After each other one, by its share of what is left.
-    const asSecond = shares.reduce((chance, other, index) => chance + (index === place ? 0 : ((other / sum) * share) / (sum - other)), 0);
-    assert.ok(isShare(counts.second[place] ?? 0, 36_000, asSecond), `${place}: ${counts.second}`);
-  }
+  for (const [slot, share] of shares.entries()) assert.ok(isShare(counts[slot] ?? 0, 36_000, share / sum), `${slot}: ${counts}`);
 });
 
 test('those of about one speed, and those nobody knows, are even', () => {
   assert.equal(measured([10, 15, 19.9, 0]).speeds.even, true);
   assert.equal(measured([0, 0]).speeds.even, true);
   assert.equal(measured([10, 40]).speeds.even, false);
-});
-
-test('two are drawn where one of them is very slow', () => {
-  const { first, second } = measured([10, 10_000]).drawn(1_000);
-  assert.deepEqual(first, second.toReversed());
 });
 
 test('a new endpoint in a slot counts as fast, and a mean follows the answers within some dozens', () => {
