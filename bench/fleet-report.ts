@@ -9,7 +9,7 @@ import type { Target } from './targets.js';
 const BOUNDS: readonly { readonly setUp: number; readonly to: FleetContender; readonly most: number }[] = [
   { setUp: 0, to: 'round-robin', most: 0.2 },
   { setUp: 0, to: 'least-request', most: 0.2 },
-  { setUp: 1, to: 'p2c-peak-ewma', most: 0.7 },
+  { setUp: 2, to: 'p2c-peak-ewma', most: 0.7 },
 ];
 
 export function fleetTargets(fleets: readonly FleetResults[]): Target[] {

@@ -25,6 +25,8 @@ export interface FleetTask {
   /** How long a request takes on average, without the queue. */
   readonly fastMs: number;
   readonly slowMs: number;
+  /** How these times are spread: evenly from half to one and a half of them, or exponentially. */
+  readonly spread: 'even' | 'exponential';
   readonly seed: number;
 }
 
@@ -65,7 +67,8 @@ class FleetServer {
     const { load } = this;
     const begunMs = load.begin();
     const worker = this.freeAtMs.indexOf(Math.min(...this.freeAtMs));
-    const workMs = -Math.log(1 - this.chance.next()) * this.meanMs;
+    const drawn = this.chance.next();
+    const workMs = (task.spread === 'even' ? 0.5 + drawn : -Math.log(1 - drawn)) * this.meanMs;
     const doneMs = Math.max(begunMs, this.freeAtMs[worker] as number) + workMs;
     this.freeAtMs[worker] = doneMs;
     this.busyMs += workMs;

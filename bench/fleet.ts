@@ -59,9 +59,9 @@ const SLOW_MS = 80;
 const TWO_SLOW: FleetSetUp = {
   name: 'Two slow servers of sixteen',
   about:
-    `Fourteen servers take ${FAST_MS} ms for a request and two take ${SLOW_MS} (exponential), each with ${WORKERS} workers and a queue. ` +
+    `Fourteen servers take ${FAST_MS} ms for a request and two take ${SLOW_MS}, each with ${WORKERS} workers and a queue; the times are spread evenly from half to one and a half of that. ` +
     'One client sends 600 requests a second (Poisson), with which dealing them out evenly keeps the slow servers busy for three quarters of their time.',
-  task: { servers: 16, slow: 2, workers: WORKERS, fastMs: FAST_MS, slowMs: SLOW_MS },
+  task: { servers: 16, slow: 2, workers: WORKERS, fastMs: FAST_MS, slowMs: SLOW_MS, spread: 'even' },
   perSecond: 600,
   processes: 1,
   clientsEach: 1,
@@ -78,6 +78,14 @@ const TWO_SLOW: FleetSetUp = {
   ],
 };
 
+const TWO_SLOW_UNEVEN: FleetSetUp = {
+  ...TWO_SLOW,
+  name: 'Two slow servers of sixteen, requests that differ',
+  about: `The same with times that are spread exponentially: then one request of a hundred takes ${Math.round(FAST_MS * Math.log(100))} ms on a fast server too, and no balancer has a lower 99th percentile.`,
+  task: { ...TWO_SLOW.task, spread: 'exponential' },
+  contenders: ['adaptive', 'p2c-peak-ewma', 'least-request', 'round-robin'],
+};
+
 const ALIKE_MS = 10;
 const ALIKE_LOAD = 0.9;
 
@@ -87,7 +95,7 @@ const TEN_CLIENTS: FleetSetUp = {
   about:
     `Twenty servers, each with one worker that takes ${ALIKE_MS} ms for a request (exponential), are busy for ${ALIKE_LOAD * 100} % of their time. ` +
     'The requests (Poisson) are those of ten clients in two processes, each of which knows only its own.',
-  task: { servers: 20, slow: 0, workers: 1, fastMs: ALIKE_MS, slowMs: ALIKE_MS },
+  task: { servers: 20, slow: 0, workers: 1, fastMs: ALIKE_MS, slowMs: ALIKE_MS, spread: 'exponential' },
   perSecond: (20 * ALIKE_LOAD * 1_000) / ALIKE_MS,
   processes: 2,
   clientsEach: 5,
@@ -104,7 +112,7 @@ const LIMIT_MS = 60_000;
 
 export async function run({ node, quick }: { readonly node: string; readonly quick: boolean }): Promise<FleetResults[]> {
   const all: FleetResults[] = [];
-  for (const setUp of [TWO_SLOW, TEN_CLIENTS]) all.push(await runOne(setUp, node, quick));
+  for (const setUp of [TWO_SLOW, TWO_SLOW_UNEVEN, TEN_CLIENTS]) all.push(await runOne(setUp, node, quick));
   return all;
 }
 

@@ -4,6 +4,7 @@ import { dilution } from './dilution.js';
 import { doubtfulReports } from './doubtful-reports.js';
 import { halfSlow } from './half-slow.js';
 import { oneSlowOfEleven, twoSlowOfEleven } from './one-slow-of-eleven.js';
+import { reportPools } from './report-pools.js';
 import { scale } from './scale.js';
 import { smallSets } from './small-sets.js';
 import { subsets } from './subsets.js';
@@ -14,6 +15,7 @@ export const SCENARIOS: readonly Scenario[] = [
   theory,
   smallSets,
   dilution,
+  reportPools,
   halfSlow,
   subsets,
   doubtfulReports,

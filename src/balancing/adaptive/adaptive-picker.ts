@@ -33,7 +33,6 @@ const MAX_TRIES = 16;
 
 /** The picker behind `adaptive`, which says what it does and why. */
 export class AdaptivePicker implements Picker, ViewListener {
-  private readonly pool = new ReportPool();
   private readonly reporters = new Reporters();
   private readonly speeds = new SpeedShares();
   private readonly report = new LoadReport();
@@ -48,6 +47,7 @@ export class AdaptivePicker implements Picker, ViewListener {
     private readonly measure: LoadMeasure,
     private readonly view: PickableView,
     private readonly random: Random,
+    private readonly pool = new ReportPool(),
   ) {
     this.ofTwo = new LowestCostPicker(measure, 2, ALWAYS_ALL, view, random);
     for (const endpoint of view) this.added(endpoint);

@@ -11,14 +11,18 @@ import { CELLS, IN_FLIGHT, type PickableView } from '../../core/endpoint-view.js
  * ("Hyper-Scalable JSQ with Sparse Feedback", 2019); Prequal (Wydrowski et al., NSDI 2024) has such a pool, and fills it
  * with probes.
  *
- * The size hardly matters (4 to 32 were within a few per cent), so it is Prequal's.
+ * The limits hardly matter (docs/simulations/report-pools.md), so they are Prequal's: sixteen reports of the last second.
  */
 
-const CAPACITY = 16;
+/** How much a pool holds, and for how long. */
+export interface PoolLimits {
+  readonly reports: number;
+  readonly usableMs: number;
+  /** Longer than `usableMs` where requests take long. */
+  readonly usableServiceTimes: number;
+}
 
-/** For how long a report counts: a second, Prequal's, and more where requests take longer than a twentieth of that. */
-const USABLE_MS = 1_000;
-const USABLE_SERVICE_TIMES = 20;
+const LIMITS: PoolLimits = { reports: 16, usableMs: 1_000, usableServiceTimes: 20 };
 
 /**
  * Reports within so much of the best are as good as the best, and the oldest of them is used. Were it the best alone, the
@@ -44,22 +48,33 @@ export class ReportPool {
   isPromising = false;
   /** What an answer takes on average, over all endpoints, in milliseconds: one number, where changing it allocates nothing. */
   private readonly usualMs = new Float64Array(1);
-  private readonly slots = new Int32Array(CAPACITY);
-  private readonly requests = new Float64Array(CAPACITY);
-  private readonly serviceMs = new Float64Array(CAPACITY);
-  private readonly stamps = new Float64Array(CAPACITY);
-  private readonly endsMs = new Float64Array(CAPACITY);
-  private readonly scores = new Float64Array(CAPACITY);
+  private readonly slots: Int32Array;
+  private readonly requests: Float64Array;
+  private readonly serviceMs: Float64Array;
+  private readonly stamps: Float64Array;
+  private readonly endsMs: Float64Array;
+  private readonly scores: Float64Array;
+
+  constructor(private readonly limits = LIMITS) {
+    const { reports } = limits;
+    this.slots = new Int32Array(reports);
+    this.requests = new Float64Array(reports);
+    this.serviceMs = new Float64Array(reports);
+    this.stamps = new Float64Array(reports);
+    this.endsMs = new Float64Array(reports);
+    this.scores = new Float64Array(reports);
+  }
 
   /** The endpoint in `slot` says that it has so many requests, and needs so long for one. Replaces what it said before. */
   put(slot: number, requests: number, serviceMs: number, nowMs: number): void {
+    const { reports, usableMs, usableServiceTimes } = this.limits;
     let index = this.indexOf(slot);
-    if (index < 0) index = this.size < CAPACITY ? this.size++ : this.oldest();
+    if (index < 0) index = this.size < reports ? this.size++ : this.oldest();
     this.slots[index] = slot;
     this.requests[index] = requests;
     this.serviceMs[index] = serviceMs;
     this.stamps[index] = nowMs;
-    this.endsMs[index] = nowMs + Math.max(USABLE_MS, USABLE_SERVICE_TIMES * serviceMs);
+    this.endsMs[index] = nowMs + Math.max(usableMs, usableServiceTimes * serviceMs);
     this.isPromising = true;
   }
 
