@@ -14,11 +14,14 @@ export interface DialogueSituation {
   readonly troubleMs?: readonly [number, number];
   /** What of the standard stack is set for it, beside that POST may be sent twice. */
   readonly tuned?: StandardOptions;
+  /** The same where dialogue's client has no limit that the standard stack has, and nothing else is set. */
+  readonly unlimited?: StandardOptions;
   /** Statuses that tell of a broken endpoint here, beside the usual ones. */
   readonly failures?: readonly number[];
 }
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const CLIENTS = 10;
 
 interface Traffic {
@@ -155,6 +158,7 @@ export const DIALOGUE: readonly DialogueSituation[] = [
     }),
     troubleMs: [3_000, 10_000],
     tuned: { attemptTimeoutMs: 700, retry: PERSISTENT },
+    unlimited: { timeoutMs: HOUR, attemptTimeoutMs: HOUR },
   },
   {
     name: 'one_endpoint_dies_on_each_server',
