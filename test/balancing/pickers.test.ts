@@ -33,8 +33,9 @@ const balancers: Record<string, () => Balancer> = {
 };
 
 /**
- * What may be on the heap: up to three numbers, which the engine keeps there for a pick within a pick where it did not inline all of it,
- * as it happens in this process of many balancers. `npm run bench` has a process for each, and none allocates there.
+ * What may be on the heap: up to three numbers, which the engine keeps there for a pick within a pick where it did not
+ * inline all of it, as it happens in this process of many balancers. `npm run bench` has a process for each, and none
+ * allocates there.
  */
 const boxedBytes: Record<string, number> = { prequal: 48, adaptive: 48 };
 
