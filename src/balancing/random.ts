@@ -16,15 +16,13 @@ export function random(): Balancer {
 }
 
 class RandomPicker implements Picker {
-  private readonly byWeight: WeightedDraw;
+  private readonly weighted: WeightedDraw;
 
-  constructor(private readonly random: Random) {
-    this.byWeight = new WeightedDraw(random);
+  constructor(random: Random) {
+    this.weighted = new WeightedDraw(random);
   }
 
   pick(view: PickableView): Endpoint | undefined {
-    if (view.count === 0) return undefined;
-    const slot = view.uniform ? view.slots[(this.random.next() * view.count) | 0] : this.byWeight.draw(view);
-    return view.bySlot[slot as number];
+    return view.count === 0 ? undefined : view.bySlot[this.weighted.draw(view)];
   }
 }

@@ -27,6 +27,7 @@ export class WeightedDraw {
 
   /** The slot of an endpoint of `view` that can be picked. There must be one. */
   draw(view: PickableView): number {
+    if (view.uniform) return view.slots[(this.random.next() * view.count) | 0] as number;
     const isCurrent = this.table.size > 0 && this.changes === view.changes && this.view === view;
     return isCurrent ? this.table.draw(this.random) : this.withoutTable(view);
   }

@@ -232,11 +232,7 @@ export class EndpointView implements PickableView {
   }
 
   private enter(endpoint: Endpoint, group: PriorityGroup): void {
-    if (group.count === group.slots.length) {
-      const larger = new Int32Array(Math.max(4, group.count * 2));
-      larger.set(group.slots);
-      group.slots = larger;
-    }
+    group.slots = grown(group.slots, group.count + 1);
     endpoint.position = group.count;
     group.slots[group.count++] = endpoint.slot;
     this.choose();

@@ -1,4 +1,4 @@
-type Numbers = Float64Array | Float32Array | Int32Array | Uint8Array;
+type Numbers = Float64Array | Float32Array | Int32Array | Uint16Array | Uint8Array;
 
 /** `array`, if it has `length` places; else one of its kind with the same numbers in it and twice the room at least. */
 export function grown<T extends Numbers>(array: T, length: number): T {

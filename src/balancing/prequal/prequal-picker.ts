@@ -181,15 +181,11 @@ export class PrequalPicker implements Picker, ViewListener, ProbeAudience {
   private amongMute(view: PickableView, nowMs: number): number {
     const { count, bySlot } = view;
     if (count < 2) return -1;
-    const slot = this.drawOf(view);
+    const slot = this.weighted.draw(view);
     if (!this.isMute(slot, nowMs)) return -1;
-    const other = this.drawOf(view);
+    const other = this.weighted.draw(view);
     const isOthers = this.isMute(other, nowMs) && (bySlot[other] as Endpoint).inFlight < (bySlot[slot] as Endpoint).inFlight;
     return isOthers ? other : slot;
-  }
-
-  private drawOf(view: PickableView): number {
-    return view.uniform ? (view.slots[(this.random.next() * view.count) | 0] as number) : this.weighted.draw(view);
   }
 
   private isMute(slot: number, nowMs: number): boolean {

@@ -110,11 +110,10 @@ export class Prober {
 
   /** Where there is one endpoint only, or none, there is nothing to choose. */
   private draw(nowMs: number): Endpoint | undefined {
-    const { view, random } = this;
+    const { view, weighted } = this;
     if (view.count < 2) return undefined;
     for (let draws = 0; draws < MAX_DRAWS; draws++) {
-      const slot = view.uniform ? view.slots[(random.next() * view.count) | 0] : this.weighted.draw(view);
-      const endpoint = view.bySlot[slot as number] as Endpoint;
+      const endpoint = view.bySlot[weighted.draw(view)] as Endpoint;
       if (this.audience.mayAsk(endpoint, nowMs)) return endpoint;
     }
     return undefined;

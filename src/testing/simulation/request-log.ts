@@ -1,3 +1,4 @@
+import { grown } from '../../core/grown.js';
 import { type LatencySummary, latencySummary } from './latency-summary.js';
 
 /** What became of the requests that were sent within a stretch of time. */
@@ -103,13 +104,8 @@ export class RequestLog {
 
   private grow(): void {
     const larger = 2 * this.size;
-    this.startsMs = enlarged(new Float64Array(larger), this.startsMs);
-    this.latenciesMs = enlarged(new Float64Array(larger), this.latenciesMs);
-    this.outcomes = enlarged(new Uint16Array(larger), this.outcomes);
+    this.startsMs = grown(this.startsMs, larger);
+    this.latenciesMs = grown(this.latenciesMs, larger);
+    this.outcomes = grown(this.outcomes, larger);
   }
-}
-
-function enlarged<List extends Float64Array | Uint16Array>(larger: List, list: List): List {
-  larger.set(list);
-  return larger;
 }
