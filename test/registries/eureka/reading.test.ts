@@ -262,15 +262,28 @@ describe('a real Eureka whose window misses changes, and that asks for a passwor
     for (const id of ['a', 'b', 'c', 'd', 'e']) await put(id);
     const proxy = await startProxy(test, registry.server.address);
     const sink = new RecordingSink();
-    const discovery = registry.source({ servers: proxy.url, username: basicAuth.user, password: basicAuth.password });
+    const options = { servers: proxy.url, username: basicAuth.user, password: basicAuth.password, requestTimeoutMs: 60_000 };
+    const discovery = registry.source(options);
     test.after(discovery.watch('users', sink, new RealHost()));
     await eventually('the first list', () => sink.list.size === 5);
     const lists = () => proxy.seen.filter((line) => line === 'GET /apps').length;
     const listsBefore = lists();
     const said = sink.said.length;
+    // All of it is missed at once: the hash counts statuses, and of changes that cancel out (one up more, one less) it knows nothing.
+    const { promise, resolve } = signalled();
+    proxy.gate = promise;
+    const { length: askedBefore } = proxy.seen;
+    await eventually('a request waits', () => proxy.seen.length > askedBefore);
     await put('f', 'DOWN');
     await put('g');
     await registry.eureka.call('/apps/USERS/a', { method: 'DELETE' });
+    await eventually('the window is empty again', async () => {
+      const { applications } = (await registry.eureka.call('/apps/delta')) as {
+        applications: { application: unknown[]; apps__hashcode: string };
+      };
+      return applications.apps__hashcode === 'DOWN_1_UP_5_' && applications.application.length === 0;
+    });
+    resolve();
     await eventually('what the window did not have', () => sink.ids.join() === 'b,c,d,e,g');
     assert.ok(lists() > listsBefore);
     const news = sink.said.slice(said);
