@@ -94,7 +94,7 @@ export const doubtfulReports: Scenario = {
     ratio(MIXED, OURS, PEAK_EWMA, 1.05),
     share(MIXED, OURS, { atLeast: 45, atMost: 55 }),
     ratio(STRIPPED, OURS, PEAK_EWMA, 1.05),
-    ratio(COPIED, OURS, PEAK_EWMA, 1.25),
+    ratio(COPIED, OURS, PEAK_EWMA, 1.05),
     ratio(LYING, OURS, PEAK_EWMA, 1.05),
     share(LYING, OURS, { atMost: 7.5 }),
     ratio(MODEST, OURS, PEAK_EWMA, 1.05),

@@ -11,6 +11,7 @@ import { LoadReport } from '../load-reports/load-report.js';
 import { readLoadReport } from '../load-reports/read-load-report.js';
 import { LowestCostPicker } from '../lowest-cost.js';
 import { MeanTimes } from './mean-times.js';
+import { Promises } from './promises.js';
 import { ReportPool } from './report-pool.js';
 import { Reporters } from './reporters.js';
 import { SpeedShares } from './speed-shares.js';
@@ -38,8 +39,10 @@ export class AdaptivePicker implements Picker, ViewListener {
   private readonly report = new LoadReport();
   private readonly ofTwo: LowestCostPicker;
   private readonly stopListening: () => void;
-  /** What an answer took, beside what the server says that it takes. */
+  /** What an answer took; and what the server needs for one request, by its own words where it has any. */
   private readonly answers = new MeanTimes();
+  private readonly services = new MeanTimes();
+  private readonly promises = new Promises();
   private turn = 0;
   private reviewAtMs = Number.NEGATIVE_INFINITY;
 
@@ -78,8 +81,11 @@ export class AdaptivePicker implements Picker, ViewListener {
     const reports = reply !== undefined && readLoadReport(reply, report) && report.requestsInFlight >= 0;
     this.reporters.heard(slot, reports);
     const serviceMs = reports && report.serviceMs > 0 ? this.serviceMsOf(slot, report) : latencyMs;
-    this.speeds.learn(slot, serviceMs);
-    if (reports && this.view.offers(endpoint)) this.pool.put(slot, report.requestsInFlight, this.speeds.mean(slot), nowMs);
+    this.services.learn(slot, serviceMs);
+    if (!reports) return;
+    const promisedMs = this.services.of(slot);
+    this.promises.learn(slot, (report.requestsInFlight + 1) * promisedMs, latencyMs);
+    if (this.view.offers(endpoint)) this.pool.put(slot, report.requestsInFlight, promisedMs * this.promises.doubt(slot), nowMs);
   }
 
   close(): void {
@@ -89,6 +95,8 @@ export class AdaptivePicker implements Picker, ViewListener {
   added({ slot }: Endpoint): void {
     this.speeds.clear(slot);
     this.answers.clear(slot);
+    this.services.clear(slot);
+    this.promises.clear(slot);
     this.reporters.clear(slot);
   }
 
@@ -121,8 +129,9 @@ export class AdaptivePicker implements Picker, ViewListener {
   private byReport(view: PickableView, nowMs: number): Endpoint | undefined {
     if (nowMs >= this.reviewAtMs) {
       this.reviewAtMs = nowMs + REVIEW_MS;
-      this.speeds.review(view);
       this.reporters.review(view);
+      // Who is silent is seen by its answers alone, which wait in its queue: beside those of the others, who say what they need, it would look slow.
+      this.speeds.review(view, this.reporters.allReport ? this.services : this.answers);
     }
     if (!this.pool.isPromising || !this.reporters.allReport) return undefined;
     this.turn = (this.turn + 1) % EXPLORE_EVERY;

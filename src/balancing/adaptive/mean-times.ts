@@ -1,11 +1,13 @@
 import { grown } from '../../core/grown.js';
 
-/** Of the newest time, so much goes into a mean. */
+/** Of the newest time, so much goes into a mean, unless it is said otherwise. */
 const NEWEST = 1 / 16;
 
 /** How long something takes at each endpoint on average, by slot, in milliseconds. Four bytes an endpoint: seven digits are plenty. */
 export class MeanTimes {
   private means: Float32Array = new Float32Array(4);
+
+  constructor(private readonly newest = NEWEST) {}
 
   /** Another endpoint is in `slot`: nothing is known of it. */
   clear(slot: number): void {
@@ -15,7 +17,7 @@ export class MeanTimes {
 
   learn(slot: number, ms: number): void {
     const mean = this.means[slot] as number;
-    this.means[slot] = mean === 0 ? ms : mean + (ms - mean) * NEWEST;
+    this.means[slot] = mean === 0 ? ms : mean + (ms - mean) * this.newest;
   }
 
   /** 0 for an endpoint of which nothing is known. */

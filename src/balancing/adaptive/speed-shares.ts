@@ -1,7 +1,7 @@
 import type { PickableView } from '../../core/endpoint-view.js';
 import { grown } from '../../core/grown.js';
 import { AliasTable } from '../alias-table.js';
-import { MeanTimes } from './mean-times.js';
+import type { MeanTimes } from './mean-times.js';
 
 /**
  * How fast the endpoints of a service are, and draws in which a slow one comes up as much more rarely.
@@ -26,30 +26,18 @@ export class SpeedShares {
   changes = -1;
   /** Draws by speed, of the endpoints that could be picked at the last review. Not made where all are even. */
   readonly table = new AliasTable();
-  private readonly times = new MeanTimes();
   /** By slot: how often the endpoint is drawn, where 1 is as often as any. */
   private shares: Float32Array = new Float32Array(4);
 
   /** Another endpoint is in `slot`: nothing is known of it, and it counts as fast. */
   clear(slot: number): void {
-    this.times.clear(slot);
     this.shares = grown(this.shares, slot + 1);
     this.shares[slot] = 1;
   }
 
-  /** The endpoint in `slot` took so long for one request. */
-  learn(slot: number, ms: number): void {
-    this.times.learn(slot, ms);
-  }
-
-  /** Milliseconds; 0 for an endpoint that never answered. */
-  mean(slot: number): number {
-    return this.times.of(slot);
-  }
-
-  /** Works the shares out anew, in time proportional to the number of endpoints. */
-  review({ slots, count, changes }: PickableView): void {
-    const { times, shares } = this;
+  /** Works the shares out anew from what each endpoint takes for a request, in time proportional to the number of endpoints. */
+  review({ slots, count, changes }: PickableView, times: MeanTimes): void {
+    const { shares } = this;
     let speeds = 0;
     let known = 0;
     for (let place = 0; place < count; place++) {

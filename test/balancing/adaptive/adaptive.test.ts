@@ -92,6 +92,20 @@ describe('where all endpoints report, adaptive', () => {
     }
     for (let pick = 0; pick < 9; pick++) assert.notEqual(picked(picker, view, 40), 'e0');
   });
+
+  test('counts by its answers one that does not keep what its reports promise', () => {
+    const { view, endpoints, picker } = serviceOf(10);
+    const [other] = endpoints;
+    assert.ok(other);
+    // A proxy copies the report of an idle service, and those who wait for this one wait long; the rest tell the truth.
+    for (let round = 0; round < 200; round++) {
+      for (const endpoint of endpoints) {
+        const reply = replyWith([HEADER, `TEXT named_metrics.rif=${endpoint === other ? 0 : 3}, named_metrics.svc=5`]);
+        picker.settle?.(endpoint, 'success', endpoint === other ? 60 : 20, aCall, round, reply);
+      }
+    }
+    for (let pick = 0; pick < 9; pick++) assert.notEqual(picked(picker, view, 200), 'e0');
+  });
 });
 
 describe('where not all endpoints report, adaptive', () => {
@@ -103,6 +117,20 @@ describe('where not all endpoints report, adaptive', () => {
     settled(picker, silent, 'success', 5, 1);
     const shares = sharesOf(picker, view, 2_000, 2);
     for (const { id } of endpoints) assert.ok((shares.get(id) ?? 0) > 100, `${id}: ${shares.get(id)}`);
+  });
+
+  test('does not take one for slow that does not say how much of its time was a queue', () => {
+    const { view, endpoints, picker } = serviceOf(20);
+    const silent = endpoints.slice(0, 10);
+    for (let answer = 0; answer < 30; answer++) {
+      for (const endpoint of silent) settled(picker, endpoint, 'success', 40, answer);
+      for (const endpoint of endpoints.slice(10)) {
+        picker.settle?.(endpoint, 'success', 40, aCall, answer, replyWith([HEADER, 'TEXT named_metrics.rif=3, named_metrics.svc=10']));
+      }
+    }
+    const shares = sharesOf(picker, view, 4_000, 300);
+    const toSilent = silent.reduce((sum, { id }) => sum + (shares.get(id) ?? 0), 0);
+    assert.ok(toSilent > 1_800 && toSilent < 2_200, `${toSilent} of 4000`);
   });
 
   test('goes by reports again when the silent one reports or is shut, and bears some answers without', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MeanTimes } from '../../../src/balancing/adaptive/mean-times.js';
 import { SpeedShares } from '../../../src/balancing/adaptive/speed-shares.js';
 import { seededRandom } from '../../../src/testing/seeded-random.js';
 import { isShare, weightedView } from '../endpoints.js';
@@ -8,11 +9,13 @@ import { isShare, weightedView } from '../endpoints.js';
 function measured(times: readonly number[]) {
   const { view } = weightedView(times.map(() => 1));
   const speeds = new SpeedShares();
+  const means = new MeanTimes();
   for (const [slot, ms] of times.entries()) {
     speeds.clear(slot);
-    for (let answer = 0; ms > 0 && answer < 5; answer++) speeds.learn(slot, ms);
+    means.clear(slot);
+    for (let answer = 0; ms > 0 && answer < 5; answer++) means.learn(slot, ms);
   }
-  speeds.review(view);
+  speeds.review(view, means);
   const random = seededRandom(7);
   /** How often each is drawn. */
   const drawn = (draws: number): number[] => {
@@ -23,7 +26,7 @@ function measured(times: readonly number[]) {
     }
     return counts;
   };
-  return { speeds, view, drawn };
+  return { speeds, means, view, drawn };
 }
 
 test('an endpoint is drawn as much more rarely as it is slower than the fleet on average, but at least a tenth as often', () => {
@@ -44,10 +47,11 @@ test('those of about one speed, and those nobody knows, are even', () => {
 });
 
 test('a new endpoint in a slot counts as fast, and a mean follows the answers within some dozens', () => {
-  const { speeds, view } = measured([10, 1_000]);
+  const { speeds, means, view } = measured([10, 1_000]);
+  means.clear(1);
   speeds.clear(1);
-  speeds.review(view);
+  speeds.review(view, means);
   assert.equal(speeds.even, true);
-  for (let answer = 0; answer < 64; answer++) speeds.learn(0, 100);
-  assert.ok(Math.abs(speeds.mean(0) - 100) < 2, String(speeds.mean(0)));
+  for (let answer = 0; answer < 64; answer++) means.learn(0, 100);
+  assert.ok(Math.abs(means.of(0) - 100) < 2, String(means.of(0)));
 });
