@@ -1,7 +1,5 @@
 import type { Random } from '../core/random.js';
 
-const TWELVE_BITS = 2 ** 12;
-
 /**
  * Draws slots in proportion to their shares, in the same few steps however many there are and however uneven they
  * are: Walker's alias method, made in linear time by Vose's algorithm ("A linear algorithm for generating random numbers
@@ -13,8 +11,6 @@ const TWELVE_BITS = 2 ** 12;
 export class AliasTable {
   /** How many slots there are. */
   size = 0;
-  /** What `drawTwo` drew besides. */
-  second = -1;
   /** By place: its own slot, and its alias. */
   pairs: Int32Array = new Int32Array(0);
   /** By place: the chance with which its own slot is drawn. */
@@ -65,22 +61,6 @@ export class AliasTable {
     const place = drawn | 0;
     // An if in disguise: see lowest-cost.ts.
     return this.pairs[2 * place - -(drawn - place >= (this.keep[place] as number))] as number;
-  }
-
-  /**
-   * Two slots, the second of which stands in `second` then; they may be the same. One random number makes both: what is left
-   * of the chance behind its first twelve bits is as even as a number of its own, and of 53 bits enough remain.
-   */
-  drawTwo(random: Random): number {
-    const { pairs, keep, size } = this;
-    const drawn = random.next() * size;
-    const place = drawn | 0;
-    const chance = drawn - place;
-    const rest = chance * TWELVE_BITS;
-    const again = (rest - (rest | 0)) * size;
-    const other = again | 0;
-    this.second = pairs[2 * other - -(again - other >= (keep[other] as number))] as number;
-    return pairs[2 * place - -(chance >= (keep[place] as number))] as number;
   }
 
   private fill(place: number): void {

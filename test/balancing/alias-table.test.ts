@@ -50,21 +50,3 @@ test('is drawn from by its chances', () => {
   }
   for (const [slot, share] of [1 / 54, 50 / 54, 0, 3 / 54].entries()) assert.ok(isShare(counts[slot] ?? 0, 50_000, share), String(counts));
 });
-
-test('two drawn from one number are as if drawn one after the other', () => {
-  const table = new AliasTable();
-  const shares = Float64Array.of(1, 50, 9, 3);
-  table.build(Int32Array.of(3, 1, 0), 3, shares);
-  const random = seededRandom(6);
-  const counts = new Map<string, number>();
-  for (let draw = 0; draw < 50_000; draw++) {
-    const pair = `${table.drawTwo(random)},${table.second}`;
-    counts.set(pair, (counts.get(pair) ?? 0) + 1);
-  }
-  for (const first of [0, 1, 3]) {
-    for (const second of [0, 1, 3]) {
-      const chance = ((shares[first] as number) * (shares[second] as number)) / 54 ** 2;
-      assert.ok(isShare(counts.get(`${first},${second}`) ?? 0, 50_000, chance), `${first} and ${second}: ${[...counts]}`);
-    }
-  }
-});

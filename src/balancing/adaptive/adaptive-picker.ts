@@ -93,7 +93,6 @@ export class AdaptivePicker implements Picker, ViewListener {
   }
 
   added({ slot }: Endpoint): void {
-    this.speeds.clear(slot);
     this.answers.clear(slot);
     this.services.clear(slot);
     this.promises.clear(slot);
@@ -131,7 +130,7 @@ export class AdaptivePicker implements Picker, ViewListener {
       this.reviewAtMs = nowMs + REVIEW_MS;
       this.reporters.review(view);
       // Who is silent is seen by its answers alone, which wait in its queue: beside those of the others, who say what they need, it would look slow.
-      this.speeds.review(view, this.reporters.allReport ? this.services : this.answers);
+      this.speeds.review(view, this.reporters.allReport ? this.services : this.answers, this.random);
     }
     if (!this.pool.isPromising || !this.reporters.allReport) return undefined;
     this.turn = (this.turn + 1) % EXPLORE_EVERY;
@@ -147,9 +146,13 @@ export class AdaptivePicker implements Picker, ViewListener {
 
   private bySpeed(view: PickableView, call: Call, nowMs: number): Endpoint | undefined {
     const { measure, ofTwo } = this;
-    const { table, changes } = this.speeds;
-    const first = table.drawTwo(this.random);
-    const second = table.second === first ? this.otherThan(first) : table.second;
+    const { drum, tickets, changes } = this.speeds;
+    // Both from one number, as in lowest-cost.ts.
+    const drawn = this.random.next() * tickets;
+    const place = drawn | 0;
+    const first = drum[place] as number;
+    let second = drum[((drawn - place) * tickets) | 0] as number;
+    if (second === first) second = this.otherThan(first);
     const slot = measure.cheaper === undefined ? ofTwo.cheaper(view, first, second, nowMs) : measure.cheaper(view, first, second, nowMs);
     const endpoint = view.bySlot[slot];
     if (changes === view.changes) return endpoint;
@@ -159,9 +162,9 @@ export class AdaptivePicker implements Picker, ViewListener {
 
   /** Two that are the same are no choice. */
   private otherThan(first: number): number {
-    const { table } = this.speeds;
+    const { drum, tickets } = this.speeds;
     let second = first;
-    for (let tries = 0; second === first && tries < MAX_TRIES; tries++) second = table.draw(this.random);
+    for (let tries = 0; second === first && tries < MAX_TRIES; tries++) second = drum[(this.random.next() * tickets) | 0] as number;
     return second;
   }
 }
