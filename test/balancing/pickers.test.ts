@@ -1,43 +1,19 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { adaptive } from '../../src/balancing/adaptive/adaptive.js';
-import { leastRequest } from '../../src/balancing/least-request.js';
-import { weightedRoundRobin } from '../../src/balancing/load-reports/weighted-round-robin.js';
-import { p2c } from '../../src/balancing/p2c.js';
-import { pendingRequests } from '../../src/balancing/pending-requests.js';
-import { prequal } from '../../src/balancing/prequal/prequal.js';
-import { random } from '../../src/balancing/random.js';
-import { roundRobin } from '../../src/balancing/round-robin.js';
-import { subset } from '../../src/balancing/subsetting/subset.js';
 import type { Endpoint } from '../../src/core/endpoint.js';
 import type { Shutter } from '../../src/core/gate.js';
-import type { Balancer } from '../../src/core/picker.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 import { aCall, cellsOf, endpointOf, pickerFor, settled, sharesOf, viewOf, weightedView } from './endpoints.js';
-import { bytesLeftBy } from './garbage.js';
+import { everyBalancer } from './every-balancer.js';
 import { reported } from './load-reports/reports.js';
 
 /** What holds for every balancer. */
 
-const balancers: Record<string, () => Balancer> = {
-  random: () => random(),
-  roundRobin: () => roundRobin(),
-  p2c: () => p2c(),
-  'p2c by pending requests': () => p2c({ load: pendingRequests(), fullScanUpTo: 0 }),
-  adaptive: () => adaptive(),
-  leastRequest: () => leastRequest({ fullScanUpTo: 3, choices: 3 }),
-  weightedRoundRobin: () => weightedRoundRobin(),
-  prequal: () => prequal(),
-  'a subset of all, p2c': () => subset(p2c(), { size: 10_000, name: 'a client' }),
-};
-
-/**
- * What may be on the heap: up to three numbers, which the engine keeps there for a pick within a pick where it did not
- * inline all of it, as it happens in this process of many balancers. `npm run bench` has a process for each, and none
- * allocates there.
- */
-const boxedBytes: Record<string, number> = { prequal: 48, adaptive: 48 };
+const pickGarbage = fileURLToPath(new URL('./pick-garbage.js', import.meta.url));
 
 /** One thing that happens to a service's endpoints. Indices are taken modulo what there is. */
 const change = fc.oneof(
@@ -69,7 +45,7 @@ const change = fc.oneof(
   },
 );
 
-for (const [name, make] of Object.entries(balancers)) {
+for (const [name, make] of Object.entries(everyBalancer)) {
   describe(name, () => {
     test('never picks an endpoint that is shut, removed or of a lower priority, and always picks one if there is one', () => {
       fc.assert(
@@ -140,12 +116,10 @@ for (const [name, make] of Object.entries(balancers)) {
       assert.deepEqual(cellsOf(view, second), before);
     });
 
-    test('allocates nothing on a pick, beyond what the source of chance does', () => {
-      const { view, endpoints } = weightedView(Array.from({ length: 20 }, () => 1));
-      const picker = pickerFor(make(), view, { next: () => 0.37 });
-      for (const endpoint of endpoints) settled(picker, endpoint, 'success', 5, 1);
-      const bytes = bytesLeftBy(() => picker.pick(view, aCall, 100));
-      assert.ok(bytes < 2 + (boxedBytes[name] ?? 0), `${bytes} bytes a pick`);
+    test('allocates nothing on a pick, beyond what the source of chance does', async () => {
+      const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', pickGarbage, name]);
+      const bytes = Number(stdout);
+      assert.ok(bytes < 2, `${stdout} bytes a pick`);
     });
 
     test('leaves no endpoint of a new list out', () => {

@@ -195,9 +195,10 @@ export class PrequalPicker implements Picker, ViewListener, ProbeAudience {
 
   private thinOut(): void {
     const { pool, usual, removesOwed } = this;
-    let owed = (removesOwed[0] as number) + this.settings.removesPerRequest;
-    for (; owed >= 1; owed--) pool.thinOut(usual);
-    removesOwed[0] = owed;
+    const owed = (removesOwed[0] as number) + this.settings.removesPerRequest;
+    const due = Math.floor(owed);
+    removesOwed[0] = owed - due;
+    for (let left = due; left > 0; left--) pool.thinOut(usual);
   }
 
   /** Whether it is left out now; notices when that is over. */
