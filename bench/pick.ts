@@ -5,7 +5,7 @@ import { measured } from './child.js';
  * What a pick costs, by balancer and number of endpoints, beside a random pick with nothing around it in the same
  * process; and what it costs to follow a list of 10,000 endpoints. Each balancer is timed in a process of its own for
  * each number of endpoints, since the engine specialises a picker for the measure of load that it has seen, and for the ways
- * through it that were taken. Where services of many sizes are called from one process, a pick costs up to twice as much.
+ * through it that were taken. Where services of many sizes are called from one process, a pick costs up to a fifth more.
  */
 
 export interface PickResult {

@@ -170,26 +170,26 @@ export class LowestCostPicker implements Picker {
     const { weighted } = this;
     let held = weighted.draw(view);
     for (let drawn = 1; drawn < this.choices; drawn++) {
-      const other = weighted.drawOther(view, held);
-      if (this.isWorthMoving(view, held, other, nowMs)) held = other;
+      held = this.whereToMove(view, held, weighted.drawOther(view, held), nowMs);
     }
     return held;
   }
 
   /**
-   * Whether a request held for the one endpoint would be better off at the other, which is charged for it
+   * Where a request held for the one endpoint is better off: there, or at the other, which is charged for it
    * beforehand. Requests in flight count in units of the heavier of the two, so that what a light endpoint has
    * in flight weighs as much more as its weight is smaller.
    */
-  private isWorthMoving({ cells, weights }: PickableView, held: number, other: number, nowMs: number): boolean {
+  private whereToMove({ cells, weights }: PickableView, held: number, other: number, nowMs: number): number {
+    const { measure } = this;
     const unit = Math.max(weights[held] as number, weights[other] as number);
     let heldCost = 0;
     let slot = held;
     for (let added = 0; ; added = 1) {
       const cell = slot * STRIDE;
-      const inFlight = ((cells[cell + PENDING] as number) + added) * (unit / (weights[slot] as number));
-      const cost = this.measure.cost(cells, cell, inFlight, nowMs);
-      if (added === 1) return cost < heldCost;
+      const inFlight = (((cells[cell + PENDING] as number) + added) * unit) / (weights[slot] as number);
+      const cost = measure.cost(cells, cell, inFlight, nowMs);
+      if (added === 1) return held + ((other - held) & -(cost < heldCost));
       heldCost = cost;
       slot = other;
     }

@@ -28,7 +28,7 @@ export class SpeedShares {
   changes = -1;
   /**
    * The slots of the endpoints that could be picked at the last review, each as often as it is to be drawn, in the first
-   * `tickets` places. Not made where all are even. An alias table needs less memory, and two draws from it take half as long again.
+   * `tickets` places. Not made where all are even. An alias table needs less memory, and makes a pick cost a third more.
    */
   drum: Int32Array = new Int32Array(0);
   tickets = 0;
