@@ -9,6 +9,7 @@ import type { Picker } from '../core/picker.js';
 import type { Send, ServiceScope } from '../core/policy.js';
 import type { Reply } from '../core/reply.js';
 import type { Classifier, Outcome, Verdict } from '../core/verdict.js';
+import { ClientErrors } from './client-errors.js';
 import { retryAfterOf } from './retry-after.js';
 import { verdictOf } from './verdicts.js';
 
@@ -41,6 +42,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
   const { roster, picker, classify } = options;
   const { view } = roster;
   const { clock, random, service } = scope;
+  const clientErrors = new ClientErrors(view);
 
   const send = (call: Call, after: Continuation): Promise<Reply> => {
     if (call.cancelled) return rejected(call, call.cancelReason, after);
@@ -139,7 +141,7 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
 
   function learn(endpoint: Endpoint, verdict: Verdict, call: Call, nowMs: number, reply: Reply | undefined): void {
     try {
-      picker.settle?.(endpoint, verdict, call.latencyMs, call, nowMs, reply);
+      picker.settle?.(endpoint, clientErrors.judge(endpoint, verdict, reply), call.latencyMs, call, nowMs, reply);
     } catch (error) {
       reportFaultOnce(picker, `the balancer of ${service}`, error);
     }
