@@ -140,8 +140,10 @@ export function balance(options: BalanceOptions, scope: ServiceScope): Send {
   }
 
   function learn(endpoint: Endpoint, verdict: Verdict, call: Call, nowMs: number, reply: Reply | undefined): void {
+    // Who pins a call has chosen the endpoint for it: if that is at fault, the others never see it.
+    const judged = call.pinned === undefined ? clientErrors.judge(endpoint, verdict, reply) : verdict;
     try {
-      picker.settle?.(endpoint, clientErrors.judge(endpoint, verdict, reply), call.latencyMs, call, nowMs, reply);
+      picker.settle?.(endpoint, judged, call.latencyMs, call, nowMs, reply);
     } catch (error) {
       reportFaultOnce(picker, `the balancer of ${service}`, error);
     }

@@ -53,6 +53,27 @@ describe('an endpoint that refuses what the others answer', () => {
   });
 });
 
+test('calls that are pinned to an endpoint, and refused there, say nothing about it', async () => {
+  let sent = 0;
+  const { endpoints } = await simulate({
+    endpoints: [{ name: 'debugged' }, { name: 'other' }].map((endpoint) => ({
+      ...endpoint,
+      serviceMs: 10,
+      workers: Number.POSITIVE_INFINITY,
+      status: ({ path }: { path: string }) => (path === '/debug' ? 404 : 200),
+    })),
+    arrivals: poisson(200),
+    durationMs: 20_000,
+    send: (mesh) => {
+      const pinned = sent++ < 2_000;
+      return pinned ? mesh.fetch('http://simulated/debug', { mesh: { endpoint: 'debugged' } }) : mesh.fetch('http://simulated/');
+    },
+  });
+  const [debugged, other] = endpoints;
+  const ordinary = (debugged?.received ?? 0) - 2_000;
+  assert.ok(ordinary > 0.4 * (ordinary + (other?.received ?? 0)), `${ordinary} and ${other?.received}`);
+});
+
 describe('the verdict that a balancer hears', () => {
   function service(count: number) {
     const { view, endpoints } = weightedView(Array.from({ length: count }, () => 1));
