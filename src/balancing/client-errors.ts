@@ -10,8 +10,8 @@ import type { ViewListener } from '../core/view-listeners.js';
  *
  * A 4xx is a success of its endpoint: the request was at fault, and is at fault wherever it goes. But an endpoint that has
  * lost its credentials, or lacks a route, refuses everything, and quickly, so that balancing by latency or by what is in
- * flight sends it everything. In the simulation fast_400s_then_revert, of two endpoints such a one got 97 % of the
- * requests (docs/simulations/dialogue.md).
+ * flight sends it everything. Of the two endpoints of the simulation fast_400s_then_revert (docs/simulations/dialogue.md)
+ * such a one gets 5 % of the requests, and without this rule 97 %.
  *
  * Requests at fault come to all endpoints alike. So it is the difference that tells: whose share of 4xx is half of all
  * answers above the mean of the others fails, as far as the balancer is concerned. Retries, breakers and metrics go by the

@@ -11,7 +11,7 @@ import { LoadReport } from '../load-reports/load-report.js';
 import { readLoadReport } from '../load-reports/read-load-report.js';
 import { LowestCostPicker } from '../lowest-cost.js';
 import { MeanTimes } from './mean-times.js';
-import { Promises } from './promises.js';
+import { ReportTrust } from './report-trust.js';
 import { ReportPool } from './report-pool.js';
 import { Reporters } from './reporters.js';
 import { SpeedShares } from './speed-shares.js';
@@ -42,7 +42,7 @@ export class AdaptivePicker implements Picker, ViewListener {
   /** What an answer took; and what the server needs for one request, by its own words where it has any. */
   private readonly answers = new MeanTimes();
   private readonly services = new MeanTimes();
-  private readonly promises = new Promises();
+  private readonly trust = new ReportTrust();
   private turn = 0;
   private reviewAtMs = Number.NEGATIVE_INFINITY;
 
@@ -84,8 +84,8 @@ export class AdaptivePicker implements Picker, ViewListener {
     this.services.learn(slot, serviceMs);
     if (!reports) return;
     const promisedMs = this.services.of(slot);
-    this.promises.learn(slot, (report.requestsInFlight + 1) * promisedMs, latencyMs);
-    if (this.view.offers(endpoint)) this.pool.put(slot, report.requestsInFlight, promisedMs * this.promises.doubt(slot), nowMs);
+    this.trust.learn(slot, (report.requestsInFlight + 1) * promisedMs, latencyMs);
+    if (this.view.offers(endpoint)) this.pool.put(slot, report.requestsInFlight, promisedMs * this.trust.doubt(slot), nowMs);
   }
 
   close(): void {
@@ -95,7 +95,7 @@ export class AdaptivePicker implements Picker, ViewListener {
   added({ slot }: Endpoint): void {
     this.answers.clear(slot);
     this.services.clear(slot);
-    this.promises.clear(slot);
+    this.trust.clear(slot);
     this.reporters.clear(slot);
   }
 

@@ -35,7 +35,7 @@ export interface AdaptiveOptions {
  * Reports are advice from another machine. Failed requests' reports are not used, nor those that a cache kept; a server
  * that says it is faster than an eighth of what its answers take counts as that eighth; one whose answers go on taking
  * longer than half again what it promised, since its reports are wrong or another service's, counts as much more
- * (promises.ts); what this client has in flight itself is never less than what is reported.
+ * (report-trust.ts); what this client has in flight itself is never less than what is reported.
  *
  * A pick allocates nothing and costs the same for any number of endpoints; once per 250 ms the pick that comes first
  * works out who is fast and who reports, in time proportional to the number of endpoints. A change of one endpoint costs

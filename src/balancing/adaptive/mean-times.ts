@@ -2,6 +2,8 @@ import { grown } from '../../core/grown.js';
 
 /** Of the newest time, so much goes into a mean, unless it is said otherwise. */
 const NEWEST = 1 / 16;
+/** Twelve days. A server may report any number, and one that four bytes cannot hold would make the mean infinite for ever. */
+const LONGEST_MS = 1e9;
 
 /** How long something takes at each endpoint on average, by slot, in milliseconds. Four bytes an endpoint: seven digits are plenty. */
 export class MeanTimes {
@@ -17,7 +19,8 @@ export class MeanTimes {
 
   learn(slot: number, ms: number): void {
     const mean = this.means[slot] as number;
-    this.means[slot] = mean === 0 ? ms : mean + (ms - mean) * this.newest;
+    const newMs = Math.min(ms, LONGEST_MS);
+    this.means[slot] = mean === 0 ? newMs : mean + (newMs - mean) * this.newest;
   }
 
   /** 0 for an endpoint of which nothing is known. */

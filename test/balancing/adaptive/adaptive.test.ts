@@ -93,6 +93,22 @@ describe('where all endpoints report, adaptive', () => {
     for (let pick = 0; pick < 9; pick++) assert.notEqual(picked(picker, view, 40), 'e0');
   });
 
+  test('is not confused for ever by a report of numbers without measure', () => {
+    const { view, endpoints, picker } = serviceOf(20);
+    const odd = endpoints.at(-1);
+    assert.ok(odd);
+    for (const report of ['TEXT named_metrics.rif=1e300, named_metrics.svc=1e300', 'TEXT named_metrics.rif=0, named_metrics.svc=1e39']) {
+      reported(picker, odd, report, 0);
+    }
+    // It mends: what it says is the truth, and of all it has least to do.
+    for (let round = 0; round < 600; round++) {
+      for (const endpoint of endpoints) {
+        reported(picker, endpoint, `TEXT named_metrics.rif=${endpoint === odd ? 0 : 9}, named_metrics.svc=5`, round);
+      }
+    }
+    assert.equal(picked(picker, view, 600), 'e19');
+  });
+
   test('counts by its answers one that does not keep what its reports promise', () => {
     const { view, endpoints, picker } = serviceOf(10);
     const [other] = endpoints;

@@ -14,7 +14,7 @@ const NEWEST = 1 / 32;
 /** By so much the two means of an honest server differ by chance. Were less than that corrected, the chance would be added to each pick. */
 const TOLERANCE = 1.5;
 
-export class Promises {
+export class ReportTrust {
   private readonly promised = new MeanTimes(NEWEST);
   private readonly taken = new MeanTimes(NEWEST);
 
