@@ -11,8 +11,8 @@ import { LoadReport } from '../load-reports/load-report.js';
 import { readLoadReport } from '../load-reports/read-load-report.js';
 import { LowestCostPicker } from '../lowest-cost.js';
 import { MeanTimes } from './mean-times.js';
-import { ReportTrust } from './report-trust.js';
 import { ReportPool } from './report-pool.js';
+import { ReportTrust } from './report-trust.js';
 import { Reporters } from './reporters.js';
 import { SpeedShares } from './speed-shares.js';
 
