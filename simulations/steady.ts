@@ -25,6 +25,11 @@ export const UNEVEN: Distribution = hyperExponential([
 /** The way to the servers and back, each way, in service times: none, within one data centre, and to another. */
 export const DELAYS = [0, 0.05, 0.5] as const;
 
+/** A situation by its delay, where that is all that it differs in. */
+export function away(delay: number): string {
+  return delay === 0 ? 'no network' : `${delay} away`;
+}
+
 export interface SteadyOptions {
   /** How many servers there are. */
   readonly servers: number;

@@ -3,7 +3,7 @@ import { type PoolLimits, ReportPool } from '../../src/balancing/adaptive/report
 import { type Balancer, peakEwma } from '../../src/index.js';
 import { alone } from '../contenders.js';
 import type { Contender, Scenario } from '../scenario.js';
-import { DELAYS, MEAN, SERVICE_MS, steady, TIMES } from '../steady.js';
+import { away, DELAYS, MEAN, SERVICE_MS, steady, TIMES } from '../steady.js';
 
 /** How many reports a pool holds, and for how many service times. */
 interface Setting {
@@ -29,10 +29,6 @@ export function withPool(setting: Setting): Contender {
     build: ({ view, random }) => new AdaptivePicker(peakEwma().build(), view, random, new ReportPool(limits)),
   };
   return alone(named(setting), () => balancer);
-}
-
-function away(delay: number): string {
-  return delay === 0 ? 'no network' : `${delay} away`;
 }
 
 export const reportPools: Scenario = {

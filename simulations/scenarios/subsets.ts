@@ -2,30 +2,26 @@ import { type Balancer, p2c, pendingRequests, subset } from '../../src/index.js'
 import type { Claim } from '../claim.js';
 import { alone, balancers, LEAST_OF_TWO, OURS, oursWithSubset } from '../contenders.js';
 import type { Scenario, Situation } from '../scenario.js';
-import { DELAYS, MEAN, numberOf, steady, TIMES } from '../steady.js';
+import { away, DELAYS, MEAN, numberOf, steady, TIMES } from '../steady.js';
 
 const SIZE = 20;
 const SUBSET = 'ours, 20 of 300 servers';
 const LEAST_IN_SUBSET = 'least of two, 20 of 300 servers';
 const CONNECTIONS = 'connections';
 
-function named(delay: number): string {
-  return delay === 0 ? 'no network' : `${delay} away`;
-}
-
 function leastInSubset(client: number): Balancer {
   return subset(p2c({ load: pendingRequests(), fullScanUpTo: 0 }), { size: SIZE, client, numberOf });
 }
 
 const situations: readonly Situation[] = DELAYS.map((delay) => ({
-  name: named(delay),
+  name: away(delay),
   contenders: [...balancers(LEAST_OF_TWO), alone(LEAST_IN_SUBSET, leastInSubset), ...balancers(OURS), alone(SUBSET, oursWithSubset(SIZE))],
   options: steady({ servers: 300, load: 0.9, clients: 300, requests: 300_000, delay, reports: true }),
   quickShare: 0.3,
 }));
 
 function times(delay: number, one: string, other: string, measure: string): Claim['of'] {
-  return (measured) => measured(named(delay), one, measure) / measured(named(delay), other, measure);
+  return (measured) => measured(away(delay), one, measure) / measured(away(delay), other, measure);
 }
 
 export const subsets: Scenario = {
@@ -40,15 +36,15 @@ export const subsets: Scenario = {
   claims: DELAYS.flatMap((delay): Claim[] => [
     {
       number: '18',
-      text: `${named(delay)}: the mean of ours with a subset, as a multiple of that without`,
+      text: `${away(delay)}: the mean of ours with a subset, as a multiple of that without`,
       of: times(delay, SUBSET, OURS, MEAN),
       atMost: 1.06,
       decimals: 3,
     },
     {
       number: '18',
-      text: `${named(delay)}: the connections of ours with a subset`,
-      of: (measured) => measured(named(delay), SUBSET, CONNECTIONS),
+      text: `${away(delay)}: the connections of ours with a subset`,
+      of: (measured) => measured(away(delay), SUBSET, CONNECTIONS),
       atMost: 6_000,
       decimals: 0,
     },
