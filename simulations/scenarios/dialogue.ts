@@ -39,13 +39,17 @@ function contender(
   };
 }
 
+function isTuned({ tuned, failures }: DialogueSituation): boolean {
+  return tuned !== undefined || failures !== undefined;
+}
+
 function situationOf(given: DialogueSituation): Situation {
   const { name, published, options, troubleMs, tuned = {}, unlimited, failures } = given;
   const retry = { ...(tuned.retry || {}), methods: METHODS };
   const contenders = [
     contender(DEFAULT, {}, published),
     contender(REPEATABLE, { retry: { methods: METHODS } }, published),
-    ...(given.tuned === undefined && failures === undefined ? [] : [contender(TUNED, { ...tuned, retry }, published, failures)]),
+    ...(isTuned(given) ? [contender(TUNED, { ...tuned, retry }, published, failures)] : []),
     ...(unlimited === undefined ? [] : [contender(UNLIMITED, unlimited, published)]),
   ];
   return { name, contenders, options, ...(troubleMs === undefined ? {} : { troubleMs }) };
@@ -53,8 +57,7 @@ function situationOf(given: DialogueSituation): Situation {
 
 function claimsOf(given: DialogueSituation): Claim[] {
   const { name, published } = given;
-  const isTuned = given.tuned !== undefined || given.failures !== undefined;
-  const best = isTuned ? TUNED : REPEATABLE;
+  const best = isTuned(given) ? TUNED : REPEATABLE;
   return [DEFAULT, given.unlimited === undefined ? best : UNLIMITED].flatMap((each) => [
     {
       number: '33',

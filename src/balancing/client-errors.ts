@@ -47,7 +47,6 @@ export class ClientErrors implements ViewListener {
 
   added({ slot }: Endpoint): void {
     this.shares = grown(this.shares, slot + 1);
-    this.set(slot, 0);
   }
 
   removed({ slot }: Endpoint): void {

@@ -47,7 +47,7 @@ export class AdaptivePicker implements Picker, ViewListener {
   private reviewAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
-    private readonly measure: LoadMeasure,
+    measure: LoadMeasure,
     private readonly view: PickableView,
     private readonly random: Random,
     private readonly pool = new ReportPool(),
@@ -145,7 +145,7 @@ export class AdaptivePicker implements Picker, ViewListener {
   }
 
   private bySpeed(view: PickableView, call: Call, nowMs: number): Endpoint | undefined {
-    const { measure, ofTwo } = this;
+    const { ofTwo } = this;
     const { drum, tickets, changes } = this.speeds;
     // Both from one number, as in lowest-cost.ts.
     const drawn = this.random.next() * tickets;
@@ -153,7 +153,7 @@ export class AdaptivePicker implements Picker, ViewListener {
     const first = drum[place] as number;
     let second = drum[((drawn - place) * tickets) | 0] as number;
     if (second === first) second = this.otherThan(first);
-    const slot = measure.cheaper === undefined ? ofTwo.cheaper(view, first, second, nowMs) : measure.cheaper(view, first, second, nowMs);
+    const slot = ofTwo.cheaper(view, first, second, nowMs);
     const endpoint = view.bySlot[slot];
     if (changes === view.changes) return endpoint;
     // Since the last review it may have been shut.

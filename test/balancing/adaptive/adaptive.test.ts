@@ -86,8 +86,8 @@ describe('where all endpoints report, adaptive', () => {
     assert.ok(liar);
     for (let round = 0; round < 40; round++) {
       for (const endpoint of endpoints) {
-        const reply = replyWith([HEADER, `TEXT named_metrics.rif=0, named_metrics.svc=${endpoint === liar ? 0.001 : 5}`]);
-        picker.settle?.(endpoint, 'success', endpoint === liar ? 100 : 6, aCall, round, reply);
+        const report = `TEXT named_metrics.rif=0, named_metrics.svc=${endpoint === liar ? 0.001 : 5}`;
+        reported(picker, endpoint, report, round, endpoint === liar ? 100 : 6);
       }
     }
     for (let pick = 0; pick < 9; pick++) assert.notEqual(picked(picker, view, 40), 'e0');
@@ -116,8 +116,8 @@ describe('where all endpoints report, adaptive', () => {
     // A proxy copies the report of an idle service, and those who wait for this one wait long; the rest tell the truth.
     for (let round = 0; round < 200; round++) {
       for (const endpoint of endpoints) {
-        const reply = replyWith([HEADER, `TEXT named_metrics.rif=${endpoint === other ? 0 : 3}, named_metrics.svc=5`]);
-        picker.settle?.(endpoint, 'success', endpoint === other ? 60 : 20, aCall, round, reply);
+        const report = `TEXT named_metrics.rif=${endpoint === other ? 0 : 3}, named_metrics.svc=5`;
+        reported(picker, endpoint, report, round, endpoint === other ? 60 : 20);
       }
     }
     for (let pick = 0; pick < 9; pick++) assert.notEqual(picked(picker, view, 200), 'e0');
@@ -141,7 +141,7 @@ describe('where not all endpoints report, adaptive', () => {
     for (let answer = 0; answer < 30; answer++) {
       for (const endpoint of silent) settled(picker, endpoint, 'success', 40, answer);
       for (const endpoint of endpoints.slice(10)) {
-        picker.settle?.(endpoint, 'success', 40, aCall, answer, replyWith([HEADER, 'TEXT named_metrics.rif=3, named_metrics.svc=10']));
+        reported(picker, endpoint, 'TEXT named_metrics.rif=3, named_metrics.svc=10', answer, 40);
       }
     }
     const shares = sharesOf(picker, view, 4_000, 300);

@@ -22,9 +22,9 @@ export function said(report: LoadReport): Partial<Record<LoadField, number>> {
   return Object.fromEntries(Object.entries(report).filter(([name, value]) => name !== 'known' && !Number.isNaN(value)));
 }
 
-/** An attempt whose answer brings this report. */
-export function reported(picker: Picker, endpoint: Endpoint, report: string, nowMs: number): void {
-  picker.settle?.(endpoint, 'success', 5, aCall, nowMs, replyWith([HEADER, report]));
+/** An attempt whose answer took `latencyMs` and brings this report. */
+export function reported(picker: Picker, endpoint: Endpoint, report: string, nowMs: number, latencyMs = 5): void {
+  picker.settle?.(endpoint, 'success', latencyMs, aCall, nowMs, replyWith([HEADER, report]));
 }
 
 /** A report of so many requests per second at this utilization. */
